@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vfio-pci driver for ISM (Internal Shared Memory) functions on s390
+ */
+#ifndef ISM_VFIO_H
+#define ISM_VFIO_H
+
+#include <linux/bits.h>
+#include <linux/slab.h>
+#include <linux/vfio_pci_core.h>
+
+/*
+ * Where a region lies in the vfio device file: its index in the upper bits,
+ * the offset within it in the lower 48. vfio-pci-core keeps 40 bits for the
+ * offset, too few for ISM's BAR0 of 256 TiB. The layout is private to this
+ * driver: user space takes offsets from VFIO_DEVICE_GET_REGION_INFO.
+ *
+ * A file position is signed, a region offset is not: decode it as a u64.
+ */
+#define ISM_VFIO_OFFSET_SHIFT		48
+#define ISM_VFIO_OFFSET_MASK		GENMASK_ULL(ISM_VFIO_OFFSET_SHIFT - 1, 0)
+#define ISM_VFIO_OFFSET_TO_INDEX(pos)	((u64)(pos) >> ISM_VFIO_OFFSET_SHIFT)
+#define ISM_VFIO_INDEX_TO_OFFSET(index)	((u64)(index) << ISM_VFIO_OFFSET_SHIFT)
+
+/**
+ * struct ism_vfio_device - a function bound to this driver
+ * @core: what vfio-pci-core keeps of it
+ * @store_blocks: cache of PCISTB operands. One cache for each function,
+ *	because the length of an operand is a property of the function
+ * @block_size: size of an object in @store_blocks, in bytes
+ * @maxstbl: longest store block that the function takes, in bytes
+ *
+ * Everything but @core is set before the device is registered and does not
+ * change until it is released: no lock is needed to read it.
+ */
+struct ism_vfio_device {
+	struct vfio_pci_core_device core;
+	struct kmem_cache *store_blocks;
+	unsigned int block_size;
+	unsigned int maxstbl;
+};
+
+#endif /* ISM_VFIO_H */
