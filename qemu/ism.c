@@ -248,7 +248,7 @@ static IsmState *ism_remote(IsmState *s, uint64_t gid)
 
 /*
  * Whether the guest has mapped this memory for the function to write to.  This
- * looks at the translations without using them: a failing access would put the
+ * asks for translations without an access: one that fails would put the
  * function into error state, where the guest cannot read the response.
  */
 static bool ism_is_mapped(IsmState *s, uint64_t iova, uint64_t len)
@@ -256,20 +256,21 @@ static bool ism_is_mapped(IsmState *s, uint64_t iova, uint64_t len)
     S390PCIBusDevice *z = ism_zpci(s);
     S390PCIIOMMU *iommu = z ? z->iommu : NULL;
     uint64_t page = iova & ~(ISM_PAGE_SIZE - 1ULL);
-    S390IOTLBEntry *entry;
+    uint64_t last = iova + len - 1;
+    IOMMUMemoryRegionClass *imrc;
+    IOMMUTLBEntry entry;
 
-    if (!iommu || !iommu->enabled) {
+    if (!iommu || !iommu->enabled || last < iova || iova < iommu->pba ||
+        last > iommu->pal) {
         return false;
     }
     if (iommu->dm_mr) {
         return true;
     }
-    for (; page < iova + len; page += ISM_PAGE_SIZE) {
-        if (page < iommu->pba || page > iommu->pal) {
-            return false;
-        }
-        entry = g_hash_table_lookup(iommu->iotlb, &page);
-        if (!entry || !(entry->perm & IOMMU_WO)) {
+    imrc = memory_region_get_iommu_class_nocheck(&iommu->iommu_mr);
+    for (; page <= last; page += ISM_PAGE_SIZE) {
+        entry = imrc->translate(&iommu->iommu_mr, page, IOMMU_NONE, 0);
+        if (!(entry.perm & IOMMU_WO)) {
             return false;
         }
     }

@@ -8,7 +8,8 @@
  * the type and replaces
  * - the helpers of the three load and store instructions,
  * - the host bridge's plug method, to fill in what CLP says of the function,
- * - the zpci device's reset method, which is what disables a function.
+ * - the zpci device's reset method, which is what disables a function,
+ * - the translate method of the zPCI IOMMU.
  * All of these are data in QEMU; no code is changed.  For any device but ism
  * they do what QEMU does.
  */
@@ -36,6 +37,7 @@
 #define ISM_GROUP_LAST          0x80
 
 #define ISM_MSIX_LEN            12
+#define ISM_MAX_FRAME           (1ULL << 20)    /* what a table entry maps */
 
 extern TCGHelperInfo helper_info_pcilg;
 extern TCGHelperInfo helper_info_pcistg;
@@ -45,6 +47,8 @@ extern TraceEvent *ism_trace_events[];
 
 static void (*host_plug)(HotplugHandler *, DeviceState *, Error **);
 static DeviceReset zpci_reset;
+static IOMMUTLBEntry (*iommu_translate)(IOMMUMemoryRegion *, hwaddr,
+                                        IOMMUAccessFlags, int);
 
 /*
  * CLP
@@ -147,6 +151,44 @@ static void ism_zpci_reset(DeviceState *dev)
         ism_function_reset(s);
     }
     zpci_reset(dev);
+}
+
+/*
+ * Translation
+ */
+
+/*
+ * QEMU knows only the translations that the guest has refreshed since it
+ * registered its tables.  A reset registers the tables anew, full as they are
+ * with what was mapped before, and Linux has nothing to refresh then.  So look
+ * at the tables for what is not known.
+ */
+static void ism_walk(S390PCIIOMMU *iommu, hwaddr addr)
+{
+    uint64_t page = addr & TARGET_PAGE_MASK;
+    S390IOTLBEntry *entry, found;
+
+    if (!iommu->enabled || addr < iommu->pba || addr > iommu->pal ||
+        g_hash_table_contains(iommu->iotlb, &page) ||
+        s390_guest_io_table_walk(iommu->g_iota, addr, &found) ||
+        !found.perm || found.len > ISM_MAX_FRAME) {
+        return;
+    }
+    entry = g_memdup2(&found, sizeof(found));
+    entry->iova = page;
+    entry->len = TARGET_PAGE_SIZE;
+    g_hash_table_replace(iommu->iotlb, &entry->iova, entry);
+}
+
+static IOMMUTLBEntry ism_translate(IOMMUMemoryRegion *mr, hwaddr addr,
+                                   IOMMUAccessFlags flag, int idx)
+{
+    S390PCIIOMMU *iommu = container_of(mr, S390PCIIOMMU, iommu_mr);
+
+    if (ism_of(iommu->pbdev)) {
+        ism_walk(iommu, addr);
+    }
+    return iommu_translate(mr, addr, flag, idx);
 }
 
 /*
@@ -344,13 +386,17 @@ static void ism_take_over(void)
 {
     ObjectClass *host = object_class_by_name(TYPE_S390_PCI_HOST_BRIDGE);
     ObjectClass *zpci = object_class_by_name(TYPE_S390_PCI_DEVICE);
+    ObjectClass *mr = object_class_by_name(TYPE_S390_IOMMU_MEMORY_REGION);
     HotplugHandlerClass *hc = HOTPLUG_HANDLER_CLASS(host);
     DeviceClass *dc = DEVICE_CLASS(zpci);
+    IOMMUMemoryRegionClass *imrc = IOMMU_MEMORY_REGION_CLASS(mr);
 
     host_plug = hc->plug;
     hc->plug = ism_host_plug;
     zpci_reset = dc->legacy_reset;
     dc->legacy_reset = ism_zpci_reset;
+    iommu_translate = imrc->translate;
+    imrc->translate = ism_translate;
     helper_info_pcilg.func = ism_helper_pcilg;
     helper_info_pcistg.func = ism_helper_pcistg;
     helper_info_pcistb.func = ism_helper_pcistb;
