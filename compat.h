@@ -23,15 +23,15 @@
 
 /* Around members of struct vfio_device_ops that came with that release */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
-#define since_6_17(...) __VA_ARGS__
+#define since_6_17(member) member,
 #else
-#define since_6_17(...)
+#define since_6_17(member)
 #endif
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
-#define since_6_19(...) __VA_ARGS__
+#define since_6_19(member) member,
 #else
-#define since_6_19(...)
+#define since_6_19(member)
 #endif
 
 /*

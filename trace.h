@@ -11,40 +11,36 @@
 #include <linux/tracepoint.h>
 
 DECLARE_EVENT_CLASS(ism_vfio_insn,
-	TP_PROTO(u32 fid, unsigned int bar, u64 offset, unsigned int len,
-		 int result),
-	TP_ARGS(fid, bar, offset, len, result),
-	TP_STRUCT__entry(
-		__field(u32, fid)
-		__field(unsigned int, bar)
-		__field(u64, offset)
-		__field(unsigned int, len)
-		__field(int, result)
-	),
-	TP_fast_assign(
-		__entry->fid = fid;
-		__entry->bar = bar;
-		__entry->offset = offset;
-		__entry->len = len;
-		__entry->result = result;
-	),
-	TP_printk("fid=%08x bar=%u offset=0x%llx len=%u result=%d",
-		  __entry->fid, __entry->bar, __entry->offset, __entry->len,
-		  __entry->result)
+		    TP_PROTO(u32 fid, unsigned int bar, u64 offset,
+			     unsigned int len, int result),
+		    TP_ARGS(fid, bar, offset, len, result),
+		    TP_STRUCT__entry(__field(u32, fid)
+				     __field(unsigned int, bar)
+				     __field(u64, offset)
+				     __field(unsigned int, len)
+				     __field(int, result)),
+		    TP_fast_assign(__entry->fid = fid;
+				   __entry->bar = bar;
+				   __entry->offset = offset;
+				   __entry->len = len;
+				   __entry->result = result;),
+		    TP_printk("fid=%08x bar=%u offset=0x%llx len=%u result=%d",
+			      __entry->fid, __entry->bar, __entry->offset,
+			      __entry->len, __entry->result)
 );
 
 /* PCILG */
 DEFINE_EVENT(ism_vfio_insn, ism_vfio_load,
-	TP_PROTO(u32 fid, unsigned int bar, u64 offset, unsigned int len,
-		 int result),
-	TP_ARGS(fid, bar, offset, len, result)
+	     TP_PROTO(u32 fid, unsigned int bar, u64 offset, unsigned int len,
+		      int result),
+	     TP_ARGS(fid, bar, offset, len, result)
 );
 
 /* PCISTB */
 DEFINE_EVENT(ism_vfio_insn, ism_vfio_store_block,
-	TP_PROTO(u32 fid, unsigned int bar, u64 offset, unsigned int len,
-		 int result),
-	TP_ARGS(fid, bar, offset, len, result)
+	     TP_PROTO(u32 fid, unsigned int bar, u64 offset, unsigned int len,
+		      int result),
+	     TP_ARGS(fid, bar, offset, len, result)
 );
 
 #endif /* ISM_VFIO_TRACE_H */
