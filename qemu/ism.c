@@ -8,12 +8,27 @@
  * token in its own data window.  A bit in the receiver's signal bits area (SBA)
  * tells which DMB was written to, an event queue (IEQ) carries the rest.
  *
+ * Properties:
+ *   gid             the function's GID; 0 (default) takes the next free one
+ *   pchid           the fabric: functions with the same one reach each other
+ *   maxstbl         longest block store, 0 to 8191
+ *   pnetid          network id, at most 16 characters
+ *   self            whether the function reaches its own GID
+ *   strict-vlan     adding a VLAN id twice is an error
+ *   strict-operand  a block store's operand must not cross a page
+ *   x-faults        the guest has fault registers, see ism.h
+ * and while it runs:
+ *   stores, bytes   accepted block stores into DMBs, as the sender
+ *   refused, faults instructions that failed, by themselves and by request
+ *   commands, interrupts, events
+ *   x-store-fault-*, x-load-fault-*, x-error-event
+ *                   the fault registers for the outside; set count last
+ *
  * All of it runs under the BQL.
  */
 
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
-#include "qemu/log.h"
 #include "qemu/module.h"
 #include "qemu/queue.h"
 #include "qemu/timer.h"
@@ -304,12 +319,12 @@ static bool ism_sba_or(IsmState *s, unsigned offset, uint8_t bits,
 }
 
 /* Summary bit, and the interrupt that its change from 0 to 1 is worth */
-static bool ism_interrupt(IsmState *s, uint8_t more_bits)
+static bool ism_interrupt(IsmState *s)
 {
     PCIDevice *pdev = PCI_DEVICE(s);
     uint8_t old;
 
-    if (!ism_sba_or(s, 0, ISM_SBA_SUMMARY | more_bits, &old)) {
+    if (!ism_sba_or(s, 0, ISM_SBA_SUMMARY, &old)) {
         return false;
     }
     /* without MSI set up there is no address to write the message to */
@@ -321,17 +336,30 @@ static bool ism_interrupt(IsmState *s, uint8_t more_bits)
     return true;
 }
 
-/*
- * Put an event into the function's queue.  Each step is visible before the
- * next: entry, index, event bit, summary bit and interrupt.
- */
-static bool ism_post_event(IsmState *s, uint32_t type, uint32_t code,
-                           uint64_t tok, uint64_t info, bool interrupt)
+static bool ism_write_event(IsmState *s, const IsmEvent *ev)
 {
     PCIDevice *pdev = PCI_DEVICE(s);
     unsigned slot = s->ieq_idx % ISM_IEQ_ENTRIES;
-    uint64_t now = time2tod(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
+    uint64_t addr = s->ieq + sizeof(IsmIeqHeader) + slot * sizeof(*ev);
     uint64_t idx = cpu_to_be64(slot + 1);
+
+    if (pci_dma_write(pdev, addr, ev, sizeof(*ev))) {
+        return false;
+    }
+    smp_wmb();  /* the entry before the index that leads to it */
+    if (pci_dma_write(pdev, s->ieq, &idx, sizeof(idx))) {
+        return false;
+    }
+    smp_wmb();  /* the index before the bit that leads to it */
+    s->ieq_idx = slot + 1;
+    return true;
+}
+
+/* Put an event into the function's queue */
+static bool ism_post_event(IsmState *s, uint32_t type, uint32_t code,
+                           uint64_t tok, uint64_t info, bool interrupt)
+{
+    uint64_t now = time2tod(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
     uint8_t old;
     IsmEvent ev = {
         .type = cpu_to_be32(type),
@@ -341,22 +369,14 @@ static bool ism_post_event(IsmState *s, uint32_t type, uint32_t code,
         .info = cpu_to_be64(info),
     };
 
-    if (!s->have_ieq || pci_dma_write(pdev, s->ieq + sizeof(IsmIeqHeader) +
-                                      slot * sizeof(ev), &ev, sizeof(ev))) {
+    if (!s->have_ieq || !ism_write_event(s, &ev)) {
         trace_ism_event_lost(s->gid, type, code, tok);
         return false;
     }
-    smp_wmb();
-    pci_dma_write(pdev, s->ieq, &idx, sizeof(idx));
-    smp_wmb();
-    s->ieq_idx = slot + 1;
     s->count.events++;
     trace_ism_event(s->gid, type, code, tok, info);
-    if (s->have_sba) {
-        ism_sba_or(s, 0, ISM_SBA_EVENT, &old);
-        if (interrupt) {
-            ism_interrupt(s, 0);
-        }
+    if (s->have_sba && ism_sba_or(s, 0, ISM_SBA_EVENT, &old) && interrupt) {
+        ism_interrupt(s);
     }
     return true;
 }
@@ -805,9 +825,10 @@ static bool ism_take_fault(IsmState *s, IsmFault *f, const IsmAccess *a,
     }
     f->count--;
     s->count.faults++;
-    *res = (IsmResult) {
-        .pgm = f->pgm, .cc = f->cc & 3, .status = f->status,
-    };
+    *res = (IsmResult) { .cc = f->cc & 3, .status = f->status };
+    if (f->pgm) {
+        res->pgm = f->pgm == ISM_PGM_SPECIFICATION ? f->pgm : ISM_PGM_OPERAND;
+    }
     return true;
 }
 
@@ -838,27 +859,34 @@ static void ism_raise_error(IsmState *s, uint16_t pec, bool keep_state)
     s390_pci_generate_error_event(pec, z->fh, z->fid, 0, 0);
 }
 
-/* A store covered bytes @first to @last: see which registers that sets off */
-static void ism_set_fault_regs(IsmState *s, uint64_t first, uint64_t last)
+static void ism_set_error_event(IsmState *s, const uint8_t *reg)
+{
+    uint64_t gid = ldq_be_p(reg + 8);
+    IsmState *target = gid ? ism_by_gid(gid) : s;
+
+    if (target) {
+        ism_raise_error(target, lduw_be_p(reg),
+                        lduw_be_p(reg + 2) & ISM_FAULT_KEEP_STATE);
+    }
+}
+
+static bool ism_covers(const IsmAccess *a, unsigned reg)
+{
+    return a->offset <= reg && a->offset + a->len >= reg + 8;
+}
+
+static void ism_set_fault_regs(IsmState *s, const IsmAccess *a)
 {
     const uint8_t *w = s->window;
-    const uint8_t *ev = w + ISM_FAULT_ERROR_EVENT;
-    IsmState *target;
-    uint64_t gid;
 
-    if (first <= ISM_FAULT_STORE && last >= ISM_FAULT_STORE + 7) {
+    if (ism_covers(a, ISM_FAULT_STORE)) {
         ism_set_fault(s, &s->store_fault, "store", w + ISM_FAULT_STORE);
     }
-    if (first <= ISM_FAULT_LOAD && last >= ISM_FAULT_LOAD + 7) {
+    if (ism_covers(a, ISM_FAULT_LOAD)) {
         ism_set_fault(s, &s->load_fault, "load", w + ISM_FAULT_LOAD);
     }
-    if (first <= ISM_FAULT_ERROR_EVENT && last >= ISM_FAULT_ERROR_EVENT + 7) {
-        gid = ldq_be_p(ev + 8);
-        target = gid ? ism_by_gid(gid) : s;
-        if (target) {
-            ism_raise_error(target, lduw_be_p(ev),
-                            lduw_be_p(ev + 2) & ISM_FAULT_KEEP_STATE);
-        }
+    if (ism_covers(a, ISM_FAULT_ERROR_EVENT)) {
+        ism_set_error_event(s, w + ISM_FAULT_ERROR_EVENT);
     }
 }
 
@@ -888,7 +916,7 @@ static IsmResult ism_store_command(IsmState *s, const IsmAccess *a,
     }
     memcpy(s->window + a->offset, data, a->len);
     if (ism_is_fault_reg(s, a)) {
-        ism_set_fault_regs(s, a->offset, a->offset + a->len - 1);
+        ism_set_fault_regs(s, a);
     } else if (!a->offset && a->len >= sizeof(IsmHeader)) {
         ism_run_command(s);
     }
@@ -909,7 +937,7 @@ static bool ism_signal(const IsmDmb *dmb, unsigned bit)
     return ism_sba_or(s, mask, 0x80 >> bit % 8, &old) &&
            ism_sba_or(s, ISM_SBA_DMB_BITS + dmb->idx / 8,
                       0x80 >> dmb->idx % 8, &old) &&
-           ism_interrupt(s, 0);
+           ism_interrupt(s);
 }
 
 static IsmResult ism_store_data(IsmState *s, const IsmAccess *a,
@@ -928,7 +956,7 @@ static IsmResult ism_store_data(IsmState *s, const IsmAccess *a,
                       a->len)) {
         return ism_refused(ISM_ST_OWNER);
     }
-    smp_wmb();
+    smp_wmb();  /* the data before the bits */
     if ((a->offset & ISM_STORE_SIGNAL) &&
         !ism_signal(dmb, ISM_STORE_IDX(a->offset))) {
         return ism_refused(ISM_ST_OWNER);
@@ -1022,8 +1050,8 @@ IsmResult ism_store(IsmState *s, const IsmAccess *a)
 }
 
 /*
- * The same for whoever comes through the memory API, such as a CPU that the
- * guest has mapped the BAR for.  Nothing but PCI load and PCI store block works.
+ * Whoever comes through the memory API, such as a CPU where the guest has given
+ * the BAR an address, gets nowhere: only PCI load and PCI store block work.
  */
 static MemTxResult ism_mr_read(void *opaque, hwaddr addr, uint64_t *data,
                                unsigned size, MemTxAttrs attrs)

@@ -144,7 +144,7 @@ enum IsmEventCode {
  *                   done), 1, 2 (busy) or 3
  *   9  u8 status    status, when cc is 1
  *  10  u16 pgm      0, or the program exception that they end with instead:
- *                   6 specification, 0x15 operand
+ *                   6 specification, any other value operand (0x15)
  *  12  u16 spaces   bit 1 << n: count accesses to BAR n; 0: to BAR 0 and BAR 2
  *  14  u16          0
  * Error event register:
@@ -163,7 +163,6 @@ enum IsmEventCode {
 #define ISM_FAULT_STORE         0x800
 #define ISM_FAULT_LOAD          0x810
 #define ISM_FAULT_ERROR_EVENT   0x820
-#define ISM_FAULT_END           0x830
 #define ISM_FAULT_KEEP_STATE    0x0001
 
 /**
@@ -227,8 +226,9 @@ bool ism_check_store(IsmState *s, const IsmAccess *a, IsmResult *res);
  * @a: the access, which has passed ism_check_store()
  * @data: @a->len bytes
  *
- * Returns: how the instruction ends.  Nothing is stored unless it is condition
- * code 0.
+ * Returns: how the instruction ends.  Without condition code 0 nothing was
+ * stored, but for data whose signal could not be set: the receiver's SBA is no
+ * longer mapped.
  */
 IsmResult ism_store_block(IsmState *s, const IsmAccess *a, const void *data);
 

@@ -218,6 +218,20 @@ static IsmState *ism_target(CPUS390XState *env, uint32_t reg,
     return ism_of(*z);
 }
 
+/*
+ * QEMU lets a guest deconfigure a function that it has not disabled, and takes
+ * its handle for valid still.
+ */
+static bool ism_is_gone(CPUS390XState *env, IsmState *s, S390PCIBusDevice *z)
+{
+    if (z->state >= ZPCI_FS_ENABLED) {
+        return false;
+    }
+    ism_function_reset(s);
+    setcc(env_archcpu(env), ZPCI_PCI_LS_INVAL_HANDLE);
+    return true;
+}
+
 static void ism_end(CPUS390XState *env, uint32_t reg, const IsmResult *res,
                     uintptr_t ra)
 {
@@ -302,9 +316,9 @@ static void ism_helper_pcistb(CPUS390XState *env, uint32_t r1, uint32_t r3,
 
     bql_lock();
     s = ism_target(env, r1, &z);
-    if (s) {
+    if (s && !ism_is_gone(env, s, z)) {
         ism_pcistb(env, s, z, r1, r3, gaddr, ar, ra);
-    } else {
+    } else if (!s) {
         pcistb_service_call(env_archcpu(env), r1, r3, gaddr, ar, ra);
     }
     bql_unlock();
@@ -318,9 +332,9 @@ static void ism_helper_pcilg(CPUS390XState *env, uint32_t r1, uint32_t r2)
 
     bql_lock();
     s = r2 & 1 ? NULL : ism_target(env, r2, &z);
-    if (s) {
+    if (s && !ism_is_gone(env, s, z)) {
         ism_pcilg(env, s, z, r1, r2, ra);
-    } else {
+    } else if (!s) {
         pcilg_service_call(env_archcpu(env), r1, r2, ra);
     }
     bql_unlock();
@@ -334,9 +348,9 @@ static void ism_helper_pcistg(CPUS390XState *env, uint32_t r1, uint32_t r2)
 
     bql_lock();
     s = r2 & 1 ? NULL : ism_target(env, r2, &z);
-    if (s) {
+    if (s && !ism_is_gone(env, s, z)) {
         ism_pcistg(env, s, r2, ra);
-    } else {
+    } else if (!s) {
         pcistg_service_call(env_archcpu(env), r1, r2, ra);
     }
     bql_unlock();
