@@ -406,7 +406,7 @@ static void decode_info(const struct be_info *be, struct ism_info *info)
  */
 int ism_cmd_query_info(struct ism *ism, struct ism_info *info)
 {
-	struct be_info be;
+	struct be_info be = { 0 };
 	int ret;
 
 	ret = ism_cmd(ism, ISM_CMD_QUERY_INFO, NULL, 0, &be, sizeof(be));

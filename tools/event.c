@@ -227,7 +227,7 @@ static bool ieq_pending(struct ism *ism)
 					       __ATOMIC_ACQUIRE));
 
 	return idx >= 1 && idx <= IEQ_ENTRIES &&
-	       idx != (uint64_t)(ism->ieq_idx + 1) &&
+	       (int)idx != ism->ieq_idx + 1 &&
 	       ism->queue_len < ISM_QUEUE;
 }
 
@@ -287,7 +287,7 @@ static bool give_entry(struct ism *ism, struct ism_event *ev)
 static bool give_pending(struct ism *ism, struct ism_event *ev)
 {
 	unsigned int err = 1u << ISM_IRQ_ERR;
-	unsigned int bit = ism->pending & err ? err : ism->pending;
+	unsigned int bit = (ism->pending & err) ? err : ism->pending;
 
 	if (!bit)
 		return false;

@@ -210,6 +210,7 @@ int ism_reset(struct ism *ism);
 const char *ism_strerror(struct ism *ism);
 const char *ism_name(const struct ism *ism);
 const char *ism_transport(const struct ism *ism);
+int ism_device_fd(const struct ism *ism);
 uint64_t ism_gid(const struct ism *ism);
 unsigned int ism_maxstbl(const struct ism *ism);
 void ism_get_stats(struct ism *ism, struct ism_stats *stats);

@@ -212,7 +212,7 @@ static int parse_interface(struct run *run, const char *arg)
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(arg, names[i]))
+		if (strcmp(arg, names[i]) != 0)
 			continue;
 		run->iommu = (enum ism_iommu)i;
 		return 0;
@@ -348,7 +348,7 @@ static error_t parse_main(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_ARG:
 		for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-			if (!strcmp(arg, commands[i].name))
+			if (strcmp(arg, commands[i].name) == 0)
 				args->command = &commands[i];
 		if (!args->command)
 			argp_error(state, "there is no command '%s'", arg);

@@ -42,6 +42,7 @@ enum ism_irq {
  * @enable: set memory and bus master in its command register
  * @set_irq: have @fd told about an interrupt, -1 for no more; -ENOTTY if the
  *	function does not have this one
+ * @fd: file behind it, -1 without
  * @close: give everything back; frees its private data
  *
  * vfio is the only one in the library; the seam is there for tests, which can
@@ -58,6 +59,7 @@ struct ism_transport {
 	int (*reset)(struct ism *ism);
 	int (*enable)(struct ism *ism);
 	int (*set_irq)(struct ism *ism, enum ism_irq irq, int fd);
+	int (*fd)(const struct ism *ism);
 	void (*close)(struct ism *ism);
 };
 

@@ -147,7 +147,7 @@ int link_store_failed(struct link *link, int err)
  * Return: 0, also when the other side turns out to be gone (@link says so),
  * or a status after run_fail().
  */
-int link_put(struct link *link, enum place place, const struct message *msg)
+int link_put(struct link *link, unsigned int place, const struct message *msg)
 {
 	struct be_message be;
 	int ret;
@@ -393,7 +393,7 @@ static int take_welcome(struct link *link)
 	struct be_message be;
 	struct message msg;
 
-	if (!read_message(link, PLACE_WELCOME, &be) ||
+	if (!link->control || !read_message(link, PLACE_WELCOME, &be) ||
 	    be64toh(be.session) >> 32 != link->nonce)
 		return 0;
 	decode(&be, &msg);
@@ -412,18 +412,36 @@ static int take_welcome(struct link *link)
 	return 0;
 }
 
+static bool no_reply(int err)
+{
+	return err == -EIO || err == -ENXIO || err == -EPROTO;
+}
+
+/* The device may refuse a DMB for a GID that is not there */
+static int signal_call(struct link *link)
+{
+	int ret = 0;
+
+	if (!link->control)
+		ret = ism_dmb_alloc(link->ism, ISM_PAGE, link->run->peer,
+				    ISM_NO_VLAN, &link->control);
+	if (!ret)
+		ret = ism_cmd_signal_ieq(link->ism, link->run->peer, true,
+					 LINK_CALL,
+					 link->control->tok | link->nonce);
+	return ret;
+}
+
 /* That nobody is there yet is no failure; that the own function fails is one */
 static int call_once(struct link *link, const char **reason)
 {
-	int ret;
+	int ret = signal_call(link);
 
-	ret = ism_cmd_signal_ieq(link->ism, link->run->peer, true, LINK_CALL,
-				 link->control->tok | link->nonce);
 	*reason = ret ? ism_code_name(ism_cmd_code(link->ism)) :
 		  "it is in use, but not by an 'ismctl recv' that waits for this sender";
 	if (!*reason)
 		*reason = "the device refuses it for a reason that is not known";
-	if (ret == -EIO || ret == -ENXIO || ret == -EPROTO)
+	if (ret && ret != -EHOSTUNREACH && (!link->control || no_reply(ret)))
 		return run_fail(link->run, STATUS_FAILED, "%s",
 				ism_strerror(link->ism));
 	return 0;
@@ -505,9 +523,6 @@ int link_call(struct link *link, struct run *run)
 	int ret = 0;
 
 	*link = (struct link) { .run = run, .ism = run->ism };
-	if (ism_dmb_alloc(link->ism, ISM_PAGE, run->peer, ISM_NO_VLAN,
-			  &link->control))
-		return run_fail(run, STATUS_FAILED, "%s", ism_strerror(run->ism));
 	while (!ret && !link->started) {
 		/* anew each time, so that an answer is to this call */
 		ret = new_nonce(link);

@@ -123,7 +123,7 @@ struct link {
 int link_call(struct link *link, struct run *run);
 int link_listen(struct link *link, struct run *run);
 int link_wait(struct link *link, struct pollfd *other, int timeout_ms);
-int link_put(struct link *link, enum place place, const struct message *msg);
+int link_put(struct link *link, unsigned int place, const struct message *msg);
 bool link_get(const struct link *link, unsigned int place, struct message *msg);
 int link_store_failed(struct link *link, int err);
 int link_lost(struct link *link);

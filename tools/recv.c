@@ -161,7 +161,9 @@ static int finish(struct receiver *r, const struct message *last)
 
 static bool next_message(struct receiver *r, struct message *msg)
 {
-	return link_get(&r->link, PLACE_SLOT + r->number % r->link.slots, msg) &&
+	unsigned int slot = (unsigned int)(r->number % r->link.slots);
+
+	return link_get(&r->link, PLACE_SLOT + slot, msg) &&
 	       msg->number == r->number + 1;
 }
 

@@ -235,7 +235,7 @@ static void info_text(const struct run *run, const struct ism_info *info)
 		info->dmbs_owned, info->dmbs_used,
 		info->vlan_required ? "yes" : "no");
 	info_vlans(run->out, info, " ");
-	fputc('\n', run->out);
+	fputs(info->nr_vlans ? "\n" : "none\n", run->out);
 }
 
 /**

@@ -117,6 +117,12 @@ static int wait_for_slot(struct sender *s)
 	return ret;
 }
 
+/* Where the next message goes, once there is a slot for it */
+static unsigned int next_place(const struct sender *s)
+{
+	return PLACE_SLOT + (unsigned int)(s->number % s->link.slots);
+}
+
 static int input_failed(struct sender *s)
 {
 	struct message msg = {
@@ -129,7 +135,7 @@ static int input_failed(struct sender *s)
 	run_fail(s->run, STATUS_FAILED, "%s: %s", s->run->file, strerror(errno));
 	ret = wait_for_slot(s);
 	if (!ret)
-		link_put(&s->link, PLACE_SLOT + s->number % s->link.slots, &msg);
+		link_put(&s->link, next_place(s), &msg);
 	return STATUS_FAILED;
 }
 
@@ -184,7 +190,7 @@ static int send_slot(struct sender *s)
 	if (ret)
 		ret = link_store_failed(&s->link, ret);
 	else
-		ret = link_put(&s->link, PLACE_SLOT + slot, &msg);
+		ret = link_put(&s->link, next_place(s), &msg);
 	if (ret)
 		return ret;
 	s->number++;
@@ -235,8 +241,7 @@ static int finish(struct sender *s)
 	memcpy(msg.digest, s->run->digest, DIGEST_LEN);
 	ret = wait_for_slot(s);
 	if (!ret)
-		ret = link_put(&s->link, PLACE_SLOT + s->number % s->link.slots,
-			       &msg);
+		ret = link_put(&s->link, next_place(s), &msg);
 	while (!ret && !verdict(s, &msg)) {
 		if (s->link.gone)
 			ret = link_lost(&s->link);

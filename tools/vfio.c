@@ -127,6 +127,13 @@ static int vfio_reset(struct ism *ism)
 	return 0;
 }
 
+static int vfio_fd(const struct ism *ism)
+{
+	const struct vfio *v = ism->priv;
+
+	return v->device;
+}
+
 static int vfio_get_regions(struct ism *ism)
 {
 	struct vfio *v = ism->priv;
@@ -433,6 +440,7 @@ static const struct ism_transport group_transport = {
 	.reset = vfio_reset,
 	.enable = vfio_enable,
 	.set_irq = vfio_set_irq,
+	.fd = vfio_fd,
 	.close = vfio_close,
 };
 
@@ -540,7 +548,7 @@ static int iommufd_node(const struct ism *ism, char *path, size_t len)
 	if (!d)
 		return -errno;
 	while (ret && (e = readdir(d))) {
-		if (strncmp(e->d_name, "vfio", 4))
+		if (strncmp(e->d_name, "vfio", 4) != 0)
 			continue;
 		snprintf(path, len, "/dev/vfio/devices/%s", e->d_name);
 		ret = 0;
@@ -590,6 +598,7 @@ static const struct ism_transport iommufd_transport = {
 	.reset = vfio_reset,
 	.enable = vfio_enable,
 	.set_irq = vfio_set_irq,
+	.fd = vfio_fd,
 	.close = vfio_close,
 };
 
