@@ -12,6 +12,13 @@
  * - the translate method of the zPCI IOMMU.
  * All of these are data in QEMU; no code is changed.  For any device but ism
  * they do what QEMU does.
+ *
+ *   qemu-system-s390x -plugin file=ism.so \
+ *       -device zpci,uid=0x11,target=ism0 -device ism,id=ism0 \
+ *       -trace 'ism_*' -D trace.log ...
+ *
+ * names the function 0011:00:00.0 and writes a line for each instruction and
+ * command.  It works with TCG only.
  */
 
 #include "qemu/osdep.h"
@@ -39,10 +46,12 @@
 #define ISM_MSIX_LEN            12
 #define ISM_MAX_FRAME           (1ULL << 20)    /* what a table entry maps */
 
+/* QEMU declares these where translated code is made, by way of macros */
 extern TCGHelperInfo helper_info_pcilg;
 extern TCGHelperInfo helper_info_pcistg;
 extern TCGHelperInfo helper_info_pcistb;
 
+/* tracetool writes the definition only */
 extern TraceEvent *ism_trace_events[];
 
 static void (*host_plug)(HotplugHandler *, DeviceState *, Error **);
