@@ -531,7 +531,9 @@ int ism_cmd_unreg_dmb(struct ism *ism, uint64_t tok)
  * @code: for the peer, as you like
  * @info: for the peer, as you like
  *
- * The queue holds 15 events; what it cannot hold is lost.
+ * The queue has 15 entries, and by its index a full one looks empty: it holds 14
+ * events that the peer has not taken yet, and what is beyond may be lost. A
+ * protocol needs answers and repetition.
  *
  * Return: as ism_cmd(); where the device's answers are known -EHOSTUNREACH
  * when there is no such GID and -EAGAIN when nobody uses it now.

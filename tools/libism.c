@@ -41,14 +41,17 @@ int ism_fail(struct ism *ism, int err, const char *fmt, ...)
  * which may be another thread's.
  *
  * Return: the function's name, what failed and where possible what to do.
- * Valid until the calling thread's next call; never NULL.
+ * Never NULL. The calling thread may use it until its fourth call from here,
+ * so that one line can have the sentences of several handles.
  */
 const char *ism_strerror(struct ism *ism)
 {
-	static _Thread_local char text[ISM_ERROR_LEN];
+	static _Thread_local char texts[4][ISM_ERROR_LEN];
+	static _Thread_local unsigned int next;
+	char *text = texts[next++ % ARRAY_SIZE(texts)];
 
 	pthread_mutex_lock(&ism->err_lock);
-	memcpy(text, ism->error, sizeof(text));
+	memcpy(text, ism->error, ISM_ERROR_LEN);
 	pthread_mutex_unlock(&ism->err_lock);
 	return text[0] ? text : "no error";
 }

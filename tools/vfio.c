@@ -276,6 +276,21 @@ static int open_failed(struct ism *ism, const char *path)
 			hint);
 }
 
+/*
+ * The kernel takes a function out of service after an error that nobody
+ * recovered it from
+ */
+static int device_failed(struct ism *ism, const char *what)
+{
+	int err = errno;
+
+	if (err == ENODEV || err == EIO)
+		return ism_fail(ism, err,
+				"cannot %s: %s; if the kernel's log has an error of this function, 'echo 1 > " SYSFS "/%s/recover' and 'ism-vfio bind %s' bring it back",
+				what, strerror(err), ism->name, ism->name);
+	return ism_fail(ism, err, "cannot %s: %s", what, strerror(err));
+}
+
 static int add_range(struct ism *ism, uint64_t first, uint64_t last)
 {
 	if (ism->nr_ranges == ISM_RANGES)
@@ -426,8 +441,7 @@ static int group_open(struct ism *ism)
 		return ret;
 	v->device = ioctl(v->group, VFIO_GROUP_GET_DEVICE_FD, ism->name);
 	if (v->device < 0)
-		return ism_fail(ism, errno, "cannot get it from its group: %s",
-				strerror(errno));
+		return device_failed(ism, "get it from its group");
 	return group_get_ranges(ism);
 }
 
@@ -510,8 +524,7 @@ static int iommufd_bind(struct ism *ism)
 	/* A node opens as often as you like; its second bind is EINVAL */
 	if (errno == EINVAL || errno == EBUSY)
 		return ism_fail(ism, EBUSY, "another process has the function");
-	return ism_fail(ism, errno, "cannot bind it to iommufd: %s",
-			strerror(errno));
+	return device_failed(ism, "bind it to iommufd");
 }
 
 static int iommufd_attach(struct ism *ism)
