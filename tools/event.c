@@ -350,6 +350,8 @@ int ism_next_event(struct ism *ism, struct ism_event *ev)
  *
  * Readable (POLLIN) when there may be events to take with ism_next_event(),
  * which also makes it unreadable again: do not read it yourself.
+ *
+ * Return: file descriptor, -1 while the handle is not open.
  */
 int ism_fd(const struct ism *ism)
 {

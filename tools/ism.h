@@ -254,6 +254,8 @@ const char *ism_ieq_code_name(uint32_t type, uint32_t code);
  * ism_signal_in() - whether a signal's bit is in a mask
  * @mask: of a signal event
  * @signal: 0 to 15, as given to ism_move()
+ *
+ * Return: whether this signal arrived.
  */
 static inline bool ism_signal_in(uint16_t mask, int signal)
 {

@@ -40,7 +40,9 @@ int run_fail(struct run *run, enum status status, const char *fmt, ...)
 }
 
 /**
- * now_ns() - nanoseconds of the monotonic clock
+ * now_ns() - read the monotonic clock
+ *
+ * Return: nanoseconds.
  */
 int64_t now_ns(void)
 {

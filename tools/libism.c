@@ -211,7 +211,9 @@ int ism_reset(struct ism *ism)
 
 /**
  * ism_name() - the PCI name of a function
- * @ism: handle that was opened; owns the string
+ * @ism: handle that was opened
+ *
+ * Return: the name as given to ism_open(); the handle's.
  */
 const char *ism_name(const struct ism *ism)
 {
@@ -247,6 +249,8 @@ int ism_device_fd(const struct ism *ism)
 /**
  * ism_gid() - the GID that a function had when it was opened or reset
  * @ism: open handle
+ *
+ * Return: GID, without asking the device.
  */
 uint64_t ism_gid(const struct ism *ism)
 {

@@ -20,7 +20,7 @@ static void print_size(FILE *out, double bytes)
 		bytes /= 1024;
 		unit++;
 	}
-	fprintf(out, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+	fprintf(out, "%.*f %s", unit ? 1 : 0, bytes, units[unit]);
 }
 
 static double seconds(const struct run *run)
