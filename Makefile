@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Kbuild is what a kernel tree reads; this is for everybody else. Try make help.
+
+prefix	?= /usr/local
+KDIR	?= /lib/modules/$(shell uname -r)/build
+FILE	?= README.rst
+
+all: modules tools
+
+help:
+	@echo 'make demo [FILE=...]   move a file between two ISM functions in a virtual machine'
+	@echo 'make check             all tests and checks (CHECKS="name..." for some of them)'
+	@echo 'make                   the module for the running kernel, and the tools'
+	@echo 'make modules           the module alone, for the kernel of KDIR'
+	@echo 'make install           module, tools and ism-vfio; DESTDIR and prefix are honoured'
+	@echo 'make clean             what make has built here'
+	@echo
+	@echo 'To build for s390x elsewhere: KDIR=... ARCH=s390 CROSS_COMPILE=s390x-linux-gnu-'
+
+modules modules_install: | can-build
+	$(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_ISM_VFIO_PCI=m $@
+
+tools:
+	$(MAKE) -C tools $(if $(CROSS_COMPILE),CC=$(CROSS_COMPILE)gcc)
+
+install: modules_install
+	install -D -m 755 scripts/ism-vfio $(DESTDIR)$(prefix)/sbin/ism-vfio
+	install -D -m 755 tools/ismctl $(DESTDIR)$(prefix)/bin/ismctl
+
+clean:
+	[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
+	$(MAKE) -C tools clean
+
+can-build:
+	@[ "$(ARCH)" = s390 ] || [ "$$(uname -m)" = s390x ] || { \
+		echo "This machine is no s390x: give KDIR, ARCH=s390 and CROSS_COMPILE, or try make demo." >&2; \
+		exit 1; }
+	@[ -d $(KDIR) ] || { \
+		echo "$(KDIR) does not exist: install the kernel's header package, or give KDIR." >&2; \
+		exit 1; }
+
+demo:
+	@scripts/demo '$(FILE)'
+
+check:
+	@scripts/check $(CHECKS)
+
+.PHONY: all help modules modules_install tools install clean can-build demo check
