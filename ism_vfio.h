@@ -40,4 +40,11 @@ struct ism_vfio_device {
 	unsigned int maxstbl;
 };
 
+#if IS_ENABLED(CONFIG_KUNIT)
+int ism_vfio_pcilg(u64 *data, u64 req, u64 offset);
+int ism_vfio_pcistb(const void *data, u64 req, u64 offset);
+extern const struct vfio_device_ops ism_vfio_ops;
+extern struct pci_driver ism_vfio_pci_driver;
+#endif
+
 #endif /* ISM_VFIO_H */

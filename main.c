@@ -25,6 +25,7 @@
 #include <asm/pci_io.h>
 
 #include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 
 #include "compat.h"
 #include "ism_vfio.h"
@@ -38,17 +39,19 @@ static struct ism_vfio_device *to_ism_vfio(struct vfio_device *core_vdev)
 }
 
 /* The two instructions. Tests put a function of their own in their place. */
-static int ism_vfio_pcilg(u64 *data, u64 req, u64 offset)
+VISIBLE_IF_KUNIT int ism_vfio_pcilg(u64 *data, u64 req, u64 offset)
 {
 	KUNIT_STATIC_STUB_REDIRECT(ism_vfio_pcilg, data, req, offset);
 	return __zpci_load(data, req, offset);
 }
+EXPORT_SYMBOL_IF_KUNIT(ism_vfio_pcilg);
 
-static int ism_vfio_pcistb(const void *data, u64 req, u64 offset)
+VISIBLE_IF_KUNIT int ism_vfio_pcistb(const void *data, u64 req, u64 offset)
 {
 	KUNIT_STATIC_STUB_REDIRECT(ism_vfio_pcistb, data, req, offset);
 	return __zpci_store_block(data, req, offset);
 }
+EXPORT_SYMBOL_IF_KUNIT(ism_vfio_pcistb);
 
 /* Error recovery may give the function a new handle at any time */
 static u64 ism_vfio_req(struct zpci_dev *zdev, unsigned int bar,
@@ -391,7 +394,7 @@ static void ism_vfio_release_dev(struct vfio_device *core_vdev)
 }
 
 /* No .mmap: vfio refuses mmap() with -EINVAL, and that is right for ISM */
-static const struct vfio_device_ops ism_vfio_ops = {
+VISIBLE_IF_KUNIT const struct vfio_device_ops ism_vfio_ops = {
 	.name		= KBUILD_MODNAME,
 	.init		= ism_vfio_init_dev,
 	.release	= ism_vfio_release_dev,
@@ -410,6 +413,7 @@ static const struct vfio_device_ops ism_vfio_ops = {
 	.attach_ioas	= vfio_iommufd_physical_attach_ioas,
 	.detach_ioas	= vfio_iommufd_physical_detach_ioas,
 };
+EXPORT_SYMBOL_IF_KUNIT(ism_vfio_ops);
 
 static ssize_t maxstbl_show(struct device *dev, struct device_attribute *attr,
 			    char *buf)
@@ -496,7 +500,7 @@ static const struct pci_device_id ism_vfio_pci_table[] = {
 MODULE_DEVICE_TABLE(pci, ism_vfio_pci_table);
 
 /* .name is the module's, which is how driverctl finds one by the other */
-static struct pci_driver ism_vfio_pci_driver = {
+VISIBLE_IF_KUNIT struct pci_driver ism_vfio_pci_driver = {
 	.name			= KBUILD_MODNAME,
 	.id_table		= ism_vfio_pci_table,
 	.probe			= ism_vfio_pci_probe,
@@ -506,6 +510,7 @@ static struct pci_driver ism_vfio_pci_driver = {
 	.err_handler		= &vfio_pci_core_err_handlers,
 	.driver_managed_dma	= true,
 };
+EXPORT_SYMBOL_IF_KUNIT(ism_vfio_pci_driver);
 module_pci_driver(ism_vfio_pci_driver);
 
 MODULE_LICENSE("GPL");

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit suites of the vfio-pci driver for ISM: the cache of store blocks
+ */
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "fake.h"
+
+#define BAR2 (2ULL << 48)
+
+/* ---- what is asked of slab ------------------------------------------------ */
+
+static struct {
+	char name[32];
+	unsigned int size;
+	struct kmem_cache_args args;
+	slab_flags_t flags;
+} ism_cache_asked;
+
+static void ism_cache_see(struct ism_probe *probe, struct pt_regs *regs)
+{
+	strscpy(ism_cache_asked.name,
+		(char *)regs_get_kernel_argument(regs, 0));
+	ism_cache_asked.size = regs_get_kernel_argument(regs, 1);
+	ism_cache_asked.args =
+		*(struct kmem_cache_args *)regs_get_kernel_argument(regs, 2);
+	ism_cache_asked.flags =
+		(__force slab_flags_t)regs_get_kernel_argument(regs, 3);
+}
+
+static const struct ism_cache_case {
+	const char *desc;
+	u16 maxstbl;
+	u32 fid;
+	const char *name;
+	unsigned int size;
+} ism_cache_cases[] = {
+	{ "maxstbl 1", 1, 0x1, "ism_sb_fid_00000001", 8 },
+	{ "maxstbl 7", 7, 0x7, "ism_sb_fid_00000007", 8 },
+	{ "maxstbl 8", 8, 0x10, "ism_sb_fid_00000010", 8 },
+	{ "maxstbl 128", 128, 0xabcdef, "ism_sb_fid_00abcdef", 128 },
+	{ "maxstbl 4096", 4096, 0x111, "ism_sb_fid_00000111", 4096 },
+	{ "maxstbl 8191", 8191, 0xffffffff, "ism_sb_fid_ffffffff", 8191 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(ism_cache, ism_cache_cases, desc);
+
+/*
+ * Review: one cache for each function; an operand that is page aligned; a
+ * usercopy window over all of it; paid for by its user; never a panic.
+ */
+static void ism_cache_is_asked_for(struct kunit *test)
+{
+	const struct ism_cache_case *c = test->param_value;
+	struct ism_fake_spec spec = ism_fake_default;
+	struct ism_probe *probe;
+	struct ism_fake *fake;
+
+	spec.maxstbl = c->maxstbl;
+	spec.fid = c->fid;
+	probe = ism_probe_watch(test, __kmem_cache_create_args, NULL);
+	probe->see = ism_cache_see;
+	fake = ism_fake_bind(test, &spec);
+	ism_probe_end(test, probe);
+
+	KUNIT_EXPECT_EQ(test, 1, probe->calls);
+	KUNIT_EXPECT_STREQ(test, c->name, ism_cache_asked.name);
+	KUNIT_EXPECT_EQ(test, c->size, ism_cache_asked.size);
+	KUNIT_EXPECT_EQ(test, PAGE_SIZE, ism_cache_asked.args.align);
+	KUNIT_EXPECT_EQ(test, 0, ism_cache_asked.args.useroffset);
+	KUNIT_EXPECT_EQ(test, c->size, ism_cache_asked.args.usersize);
+	KUNIT_EXPECT_NULL(test, ism_cache_asked.args.ctor);
+	KUNIT_EXPECT_EQ(test, (__force u32)(SLAB_ACCOUNT | SLAB_TEMPORARY),
+			(__force u32)ism_cache_asked.flags);
+
+	KUNIT_EXPECT_EQ(test, c->size, kmem_cache_size(fake->ism->store_blocks));
+	KUNIT_EXPECT_EQ(test, c->size, fake->ism->block_size);
+	KUNIT_EXPECT_EQ(test, c->maxstbl, fake->ism->maxstbl);
+}
+
+/* Many at a time: each page aligned, and none across a page that a PCISTB takes */
+static void ism_cache_objects_are_page_aligned(struct kunit *test)
+{
+	const struct ism_cache_case *c = test->param_value;
+	struct ism_fake_spec spec = ism_fake_default;
+	struct ism_fake *fake;
+	void *objects[24];
+	unsigned int i;
+
+	spec.maxstbl = c->maxstbl;
+	fake = ism_fake_bind(test, &spec);
+	for (i = 0; i < ARRAY_SIZE(objects); i++)
+		objects[i] = kmem_cache_alloc(fake->ism->store_blocks,
+					      GFP_KERNEL);
+	for (i = 0; i < ARRAY_SIZE(objects); i++) {
+		KUNIT_EXPECT_NOT_NULL(test, objects[i]);
+		KUNIT_EXPECT_TRUE(test, PAGE_ALIGNED(objects[i]));
+		if (objects[i])
+			kmem_cache_free(fake->ism->store_blocks, objects[i]);
+	}
+}
+
+/*
+ * All of a block is copied from and to user memory: with hardened usercopy
+ * that is a BUG unless the window covers it
+ */
+static void ism_cache_blocks_are_copied_whole(struct kunit *test)
+{
+	const struct ism_cache_case *c = test->param_value;
+	struct ism_fake_spec spec = ism_fake_default;
+	unsigned int len = min(c->maxstbl, SZ_4K);
+	struct ism_fake *fake;
+
+	spec.maxstbl = c->maxstbl;
+	fake = ism_fake_bind(test, &spec);
+	ism_kunit_fill(test, 9);
+	ism_expect_write(test, fake, 0, len, len);
+	ism_expect_read(test, fake, 0, 8191, 8191);
+}
+
+/* ---- what is taken from it ------------------------------------------------ */
+
+static void ism_cache_kill(struct ism_fake *fake, unsigned int nr)
+{
+	send_sig(SIGKILL, current, 1);
+}
+
+/* Each call takes one block and gives it back, however it ends */
+static void ism_cache_gets_blocks_back(struct kunit *test)
+{
+	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
+	struct kmem_cache *cache = fake->ism->store_blocks;
+	struct ism_kunit *ctx = test->priv;
+	char __user *ok = ctx->umem, *bad = ctx->umem - 8;
+	struct ism_probe *alloc, *free;
+	unsigned int calls = 0;
+
+	alloc = ism_probe_watch(test, kmem_cache_alloc_noprof, cache);
+	free = ism_probe_watch(test, kmem_cache_free, cache);
+
+#define ONE(want, call)							\
+	do {								\
+		KUNIT_EXPECT_EQ(test, want, call);			\
+		calls++;						\
+		KUNIT_EXPECT_EQ(test, calls, alloc->calls);		\
+		KUNIT_EXPECT_EQ(test, calls, free->calls);		\
+	} while (0)
+
+	ONE(64, ism_kunit_read(test, fake, 0, ok, 64));
+	ONE(SZ_8K, ism_kunit_read(test, fake, 0, ok, SZ_8K));
+	ONE(64, ism_kunit_write(test, fake, 0, ok, 64));
+	ONE(-EFAULT, ism_kunit_read(test, fake, 0, bad, 64));
+	ONE(-EFAULT, ism_kunit_write(test, fake, 0, bad, 64));
+	fake->error = -EIO;
+	ONE(-EIO, ism_kunit_read(test, fake, 0, ok, 64));
+	ONE(-EIO, ism_kunit_write(test, fake, 0, ok, 64));
+	fake->error = 0;
+	ism_fake_memory(fake, false);
+	ONE(-EIO, ism_kunit_read(test, fake, 0, ok, 64));
+	ONE(-EIO, ism_kunit_write(test, fake, 0, ok, 64));
+	ism_fake_memory(fake, true);
+	fake->hook = ism_cache_kill;
+	allow_signal(SIGKILL);
+	ONE(-EINTR, ism_kunit_read(test, fake, 0, ok, 64));
+	flush_signals(current);
+	disallow_signal(SIGKILL);
+#undef ONE
+}
+
+/* What is refused is refused before anything is taken */
+static void ism_cache_is_left_alone_by_refusals(struct kunit *test)
+{
+	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
+	struct ism_probe *alloc;
+
+	alloc = ism_probe_watch(test, kmem_cache_alloc_noprof,
+				fake->ism->store_blocks);
+	ism_expect_refused(test, fake, ISM_KUNIT_WRITE, 0, 4097, -EINVAL);
+	ism_expect_refused(test, fake, ISM_KUNIT_WRITE, 4090, 8, -EINVAL);
+	ism_expect_refused(test, fake, ISM_KUNIT_WRITE, BAR2 + 4096, 8,
+			   -EINVAL);
+	ism_expect_refused(test, fake, ISM_KUNIT_READ, BAR2 + 4096, 8, -EINVAL);
+	ism_expect_refused(test, fake, ISM_KUNIT_READ, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, 0, alloc->calls);
+}
+
+static const struct ism_access_case {
+	const char *desc;
+	bool read;
+} ism_access_cases[] = {
+	{ "read", ISM_KUNIT_READ },
+	{ "write", ISM_KUNIT_WRITE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(ism_access, ism_access_cases, desc);
+
+static void ism_cache_is_out_of_memory(struct kunit *test)
+{
+	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
+	const struct ism_access_case *c = test->param_value;
+	struct kmem_cache *cache = fake->ism->store_blocks;
+	struct ism_probe *alloc, *free;
+
+	alloc = ism_probe_replace(test, kmem_cache_alloc_noprof, cache, 0);
+	free = ism_probe_watch(test, kmem_cache_free, cache);
+	ism_expect_refused(test, fake, c->read, 0, 64, -ENOMEM);
+	KUNIT_EXPECT_EQ(test, 1, alloc->calls);
+	KUNIT_EXPECT_EQ(test, 0, free->calls);
+}
+
+/* ---- its life ------------------------------------------------------------- */
+
+/* Review: a cache that cannot be had is no reason to panic, or to leak */
+static void ism_cache_cannot_be_created(struct kunit *test)
+{
+	struct ism_fake *fake = ism_fake_add(test, &ism_fake_default);
+	struct ism_probe *create, *destroy, *release;
+	struct ism_vfio_device *ism;
+
+	create = ism_probe_replace(test, __kmem_cache_create_args, NULL, 0);
+	destroy = ism_probe_watch(test, kmem_cache_destroy, NULL);
+	release = ism_probe_watch(test, vfio_pci_core_release_dev, NULL);
+	ism = vfio_alloc_device(ism_vfio_device, core.vdev, &fake->pdev->dev,
+				&ism_vfio_ops);
+	KUNIT_EXPECT_EQ(test, -ENOMEM, PTR_ERR_OR_ZERO(ism));
+	KUNIT_EXPECT_EQ(test, 1, create->calls);
+	KUNIT_EXPECT_EQ(test, 0, destroy->calls);
+	KUNIT_EXPECT_EQ(test, 1, release->calls);
+}
+
+static void ism_cache_is_not_created_without_core(struct kunit *test)
+{
+	struct ism_fake *fake = ism_fake_add(test, &ism_fake_default);
+	struct ism_probe *init, *create, *release;
+	struct ism_vfio_device *ism;
+
+	init = ism_probe_replace(test, vfio_pci_core_init_dev, NULL, -EBADE);
+	create = ism_probe_watch(test, __kmem_cache_create_args, NULL);
+	release = ism_probe_watch(test, vfio_pci_core_release_dev, NULL);
+	ism = vfio_alloc_device(ism_vfio_device, core.vdev, &fake->pdev->dev,
+				&ism_vfio_ops);
+	KUNIT_EXPECT_EQ(test, -EBADE, PTR_ERR_OR_ZERO(ism));
+	KUNIT_EXPECT_EQ(test, 1, init->calls);
+	KUNIT_EXPECT_EQ(test, 0, create->calls);
+	KUNIT_EXPECT_EQ(test, 0, release->calls);
+}
+
+/*
+ * Review: freed after the last vfio_put_device(), it was used after that.
+ * Freed by the last one, it is not; and not by an earlier one.
+ */
+static void ism_cache_goes_with_the_last_user(struct kunit *test)
+{
+	struct ism_fake *fake = ism_fake_add(test, &ism_fake_default);
+	struct ism_probe *destroy, *release;
+	struct ism_vfio_device *ism;
+
+	ism = vfio_alloc_device(ism_vfio_device, core.vdev, &fake->pdev->dev,
+				&ism_vfio_ops);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ism);
+	ism_fake_attach(fake, ism);
+	destroy = ism_probe_watch(test, kmem_cache_destroy, ism->store_blocks);
+	release = ism_probe_watch(test, vfio_pci_core_release_dev,
+				  &ism->core.vdev);
+
+	get_device(&ism->core.vdev.device);
+	vfio_put_device(&ism->core.vdev);
+	KUNIT_EXPECT_EQ(test, 0, destroy->calls);
+	ism_kunit_fill(test, 10);
+	ism_expect_write(test, fake, 0, 64, 64);
+
+	vfio_put_device(&ism->core.vdev);
+	KUNIT_EXPECT_EQ(test, 1, destroy->calls);
+	KUNIT_EXPECT_EQ(test, 1, release->calls);
+	/* in reverse order of what .init does */
+	KUNIT_EXPECT_LT(test, destroy->order, release->order);
+}
+
+static struct kunit_case ism_cache_tests[] = {
+	KUNIT_CASE_PARAM(ism_cache_is_asked_for, ism_cache_gen_params),
+	KUNIT_CASE_PARAM(ism_cache_objects_are_page_aligned,
+			 ism_cache_gen_params),
+	KUNIT_CASE_PARAM(ism_cache_blocks_are_copied_whole,
+			 ism_cache_gen_params),
+	KUNIT_CASE(ism_cache_gets_blocks_back),
+	KUNIT_CASE(ism_cache_is_left_alone_by_refusals),
+	KUNIT_CASE_PARAM(ism_cache_is_out_of_memory, ism_access_gen_params),
+	KUNIT_CASE(ism_cache_cannot_be_created),
+	KUNIT_CASE(ism_cache_is_not_created_without_core),
+	KUNIT_CASE(ism_cache_goes_with_the_last_user),
+	{}
+};
+
+static struct kunit_suite ism_cache_suite = {
+	.name = "ism_vfio_cache",
+	.init = ism_kunit_init,
+	.exit = ism_kunit_exit,
+	.test_cases = ism_cache_tests,
+};
+
+kunit_test_suite(ism_cache_suite);
