@@ -43,8 +43,10 @@ static inline bool
 ism_vfio_compat_memory_enabled(struct vfio_pci_core_device *vdev)
 {
 	u16 cmd = le16_to_cpup((__le16 *)&vdev->vconfig[PCI_COMMAND]);
+	/* pci_power_t has no order, says sparse; as in vfio-pci-core it has */
+	int state = (__force int)vdev->pdev->current_state;
 
-	return vdev->pdev->current_state < PCI_D3hot &&
+	return state < (__force int)PCI_D3hot &&
 	       (vdev->pdev->no_command_memory || (cmd & PCI_COMMAND_MEMORY));
 }
 
