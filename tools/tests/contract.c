@@ -194,6 +194,22 @@ FIXTURE(contract)
 	uint8_t buf[2 * ISM_PAGE];
 };
 
+/* The ways to a vfio device; what lies behind is the same */
+FIXTURE_VARIANT(contract)
+{
+	enum ism_iommu how;
+};
+
+FIXTURE_VARIANT_ADD(contract, group)
+{
+	.how = ISM_IOMMU_GROUP,
+};
+
+FIXTURE_VARIANT_ADD(contract, iommufd)
+{
+	.how = ISM_IOMMU_IOMMUFD,
+};
+
 static int region_info(int fd, unsigned int index,
 		       struct vfio_region_info *info)
 {
@@ -214,11 +230,14 @@ FIXTURE_SETUP(contract)
 {
 	unsigned int i;
 
+	if (variant->how == ISM_IOMMU_IOMMUFD && access("/dev/iommu", F_OK))
+		SKIP(return, "this kernel has no iommufd");
+
 	self->a = ism_new();
 	self->b = ism_new();
-	ASSERT_EQ(0, ism_open(self->a, function_a, ISM_IOMMU_AUTO))
+	ASSERT_EQ(0, ism_open(self->a, function_a, variant->how))
 		TH_LOG("%s", ism_strerror(self->a));
-	ASSERT_EQ(0, ism_open(self->b, function_b, ISM_IOMMU_AUTO))
+	ASSERT_EQ(0, ism_open(self->b, function_b, variant->how))
 		TH_LOG("%s", ism_strerror(self->b));
 	ASSERT_EQ(0, ism_dmb_alloc(self->b, ISM_DMB_MAX, ism_gid(self->a),
 				   ISM_NO_VLAN, &self->dmb))

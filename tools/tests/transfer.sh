@@ -1,20 +1,34 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# ismctl send and recv between two functions, in two processes
+# usage: transfer.sh [auto|group|iommufd]
+#
+# ismctl send and recv between two functions, in two processes, over this
+# interface of vfio
 
 # shellcheck source=tools/tests/tap.sh
 . ./tap.sh
 
 a=0011:00:00.0
 b=0012:00:00.0
+interface=${1:-auto}
+over=--interface=$interface
+
+interface_is_used() {
+	want=$interface
+	[ "$want" != auto ] || want=group
+	[ "$interface" != auto ] || [ ! -e /dev/iommu ] || want=iommufd
+	for function in $a $b; do
+		ismctl info "$over" "$function" | grep -x "interface: $want" || return
+	done
+}
 
 # transfer FILE: to "got", both sides in the background of each other
 transfer() {
 	rm -f got
-	ismctl recv $b -o got >recv.out 2>&1 &
+	ismctl recv "$over" $b -o got >recv.out 2>&1 &
 	receiver=$!
-	ismctl send $a --to $b "$1" || return
+	ismctl send "$over" $a --to $b "$1" || return
 	wait $receiver || { cat recv.out; return 1; }
 	cmp "$1" got
 }
@@ -26,26 +40,26 @@ file_of() {
 
 pipe() {
 	rm -f got
-	ismctl recv $b >got 2>recv.out &
+	ismctl recv "$over" $b >got 2>recv.out &
 	receiver=$!
-	cat file file file | ismctl send $a --to $b || return
+	cat file file file | ismctl send "$over" $a --to $b || return
 	wait $receiver || { cat recv.out; return 1; }
 	cat file file file | cmp - got
 }
 
 sender_first() {
 	rm -f got
-	ismctl send $a --to $b file >send.out 2>&1 &
+	ismctl send "$over" $a --to $b file >send.out 2>&1 &
 	sender=$!
 	sleep 0.5
-	ismctl recv $b -o got || return
+	ismctl recv "$over" $b -o got || return
 	wait $sender || { cat send.out; return 1; }
 	cmp file got
 }
 
 digests() {
-	ismctl recv $b --json -o got >recv.out &
-	ismctl send $a --to $b --json file >send.out || return
+	ismctl recv "$over" $b --json -o got >recv.out &
+	ismctl send "$over" $a --to $b --json file >send.out || return
 	wait $! || return
 	sum=$(sha256sum file | cut -d' ' -f1)
 	grep -q "\"sha256\": \"$sum\".*\"verdict\": \"identical\"" send.out &&
@@ -55,9 +69,9 @@ digests() {
 
 # killed WHOM: the other one ends by itself, with status 4 and a reason
 killed() {
-	ismctl recv $b -o /dev/null >recv.out 2>&1 &
+	ismctl recv "$over" $b -o /dev/null >recv.out 2>&1 &
 	receiver=$!
-	ismctl send $a --to $b /dev/zero >send.out 2>&1 &
+	ismctl send "$over" $a --to $b /dev/zero >send.out 2>&1 &
 	sender=$!
 	sleep 1
 	if [ "$1" = receiver ]; then
@@ -85,6 +99,7 @@ all_in_one() {
 }
 
 ism-vfio bind $a $b >/dev/null || exit 1
+tap "both functions open over the interface $interface" interface_is_used
 for size in 0 1 4095 4096 4097 1048576 1048577 8000001; do
 	tap "a file of $size bytes arrives" file_of $size
 done
@@ -97,11 +112,11 @@ tap 'a killed sender leaves the receiver with an error' killed sender
 tap 'both functions are usable at once after that too' file_of 100000
 tap 'killed and used again without a pause' all_in_one
 tap 'a sender without a receiver gives up with status 3' \
-	status 3 ismctl send $a --to $b --timeout 1 file
+	status 3 ismctl send "$over" $a --to $b --timeout 1 file
 tap 'a receiver without a sender gives up with status 3' \
-	status 3 ismctl recv $b --timeout 1 -o got
+	status 3 ismctl recv "$over" $b --timeout 1 -o got
 tap 'a file that cannot be read is named' \
-	says 'absent' ismctl send $a --to $b absent
+	says 'absent' ismctl send "$over" $a --to $b absent
 tap 'a function that is not bound is named' \
 	says '0055:00:00.0' ismctl send 0055:00:00.0 --to $b file
 tap_end
