@@ -146,7 +146,6 @@ void ism_fake_forget(struct ism_fake *fake)
 {
 	fake->nr_insns = 0;
 	fake->operand = NULL;
-	memset(fake->stored, 0, sizeof(fake->stored));
 }
 
 void ism_fake_memory(struct ism_fake *fake, bool on)
