@@ -17,20 +17,20 @@ nvme=0077:00:00.0
 devices=/sys/bus/pci/devices
 
 driver() {
-	[ -e $devices/$1/driver ] && basename "$(readlink $devices/$1/driver)"
+	[ -e "$devices/$1/driver" ] && basename "$(readlink "$devices/$1/driver")"
 }
 
 override() {
-	cat $devices/$1/driver_override
+	cat "$devices/$1/driver_override"
 }
 
 # bound FUNCTION DRIVER OVERRIDE
 bound() {
-	equal "$2" "$(driver $1)" && equal "$3" "$(override $1)"
+	equal "$2" "$(driver "$1")" && equal "$3" "$(override "$1")"
 }
 
 caches() {
-	ls -d /sys/kernel/slab/ism_sb_fid_* 2>/dev/null | wc -l
+	find /sys/kernel/slab -name 'ism_sb_fid_*' | wc -l
 }
 
 modprobe_loads_it() {
@@ -67,6 +67,7 @@ no_user_can_write_sysfs() {
 
 open_and() {
 	group=/dev/vfio/$(basename "$(readlink $devices/$a/iommu_group)")
+	# shellcheck disable=SC2217 # sleep has it open, and does not read it
 	sleep 60 <"$group" &
 	user=$!
 	sleep 0.2

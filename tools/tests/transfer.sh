@@ -62,9 +62,10 @@ digests() {
 	ismctl send "$over" $a --to $b --json file >send.out || return
 	wait $! || return
 	sum=$(sha256sum file | cut -d' ' -f1)
-	grep -q "\"sha256\": \"$sum\".*\"verdict\": \"identical\"" send.out &&
-	grep -q "\"sha256\": \"$sum\".*\"verdict\": \"identical\"" recv.out ||
-		{ cat send.out recv.out; return 1; }
+	for out in send.out recv.out; do
+		grep -q "\"sha256\": \"$sum\".*\"verdict\": \"identical\"" $out ||
+			{ cat $out; return 1; }
+	done
 }
 
 # killed WHOM: the other one ends by itself, with status 4 and a reason
