@@ -30,7 +30,7 @@ bound() {
 }
 
 caches() {
-	find /sys/kernel/slab -name 'ism_sb_fid_*' | wc -l
+	find /sys/kernel/slab -maxdepth 1 -name 'ism_sb_fid_*' | wc -l
 }
 
 modprobe_loads_it() {
