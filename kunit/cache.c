@@ -22,12 +22,12 @@ static struct {
 static void ism_cache_see(struct ism_probe *probe, struct pt_regs *regs)
 {
 	strscpy(ism_cache_asked.name,
-		(char *)regs_get_kernel_argument(regs, 0));
-	ism_cache_asked.size = regs_get_kernel_argument(regs, 1);
+		(char *)ism_probe_arg(regs, 0));
+	ism_cache_asked.size = ism_probe_arg(regs, 1);
 	ism_cache_asked.args =
-		*(struct kmem_cache_args *)regs_get_kernel_argument(regs, 2);
+		*(struct kmem_cache_args *)ism_probe_arg(regs, 2);
 	ism_cache_asked.flags =
-		(__force slab_flags_t)regs_get_kernel_argument(regs, 3);
+		(__force slab_flags_t)ism_probe_arg(regs, 3);
 }
 
 static const struct ism_cache_case {

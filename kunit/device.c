@@ -21,7 +21,7 @@ static void ism_device_see(struct ism_probe *probe, struct pt_regs *regs)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(ism_device_args); i++)
-		ism_device_args[i] = regs_get_kernel_argument(regs, i);
+		ism_device_args[i] = ism_probe_arg(regs, i);
 }
 
 static const struct ism_ioctl_case {
@@ -171,7 +171,7 @@ static const char *ism_device_message;
 
 static void ism_device_see_message(struct ism_probe *probe, struct pt_regs *regs)
 {
-	ism_device_message = (const char *)regs_get_kernel_argument(regs, 1);
+	ism_device_message = (const char *)ism_probe_arg(regs, 1);
 }
 
 /* Count messages about this function, and keep them out of the log */

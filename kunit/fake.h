@@ -161,6 +161,12 @@ struct ism_probe {
 	void (*see)(struct ism_probe *probe, struct pt_regs *regs);
 };
 
+/* One of the first five arguments of a function that is being entered */
+static inline unsigned long ism_probe_arg(struct pt_regs *regs, unsigned int nr)
+{
+	return regs->gprs[2 + nr];
+}
+
 struct ism_probe *ism_probe_watch(struct kunit *test, void *function,
 				  const void *arg);
 struct ism_probe *ism_probe_replace(struct kunit *test, void *function,

@@ -21,7 +21,7 @@ static int ism_probe_hit(struct kprobe *kp, struct pt_regs *regs)
 
 	if (current != probe->task)
 		return 0;
-	if (probe->arg && probe->arg != regs_get_kernel_argument(regs, 0))
+	if (probe->arg && probe->arg != ism_probe_arg(regs, 0))
 		return 0;
 
 	probe->calls++;
@@ -38,6 +38,19 @@ static int ism_probe_hit(struct kprobe *kp, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(ism_probe_hit);
 
+/*
+ * Where to watch a function. QEMU's TCG does not stop a single step behind a
+ * compare-and-branch that does not branch, and that is how gcc begins a
+ * function with nothing to do for NULL. The arguments are still there behind it.
+ */
+static kprobe_opcode_t *ism_probe_behind_branch(kprobe_opcode_t *insn)
+{
+	while (insn[0] >> 8 == 0xec && (insn[2] & 0xe4) == 0x64)
+		insn += 3;
+
+	return insn;
+}
+
 static void ism_probe_unregister(void *probe)
 {
 	unregister_kprobe(&((struct ism_probe *)probe)->kp);
@@ -51,7 +64,7 @@ static struct ism_probe *ism_probe_begin(struct kunit *test, void *function,
 
 	probe = kunit_kzalloc(test, sizeof(*probe), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, probe);
-	probe->kp.addr = function;
+	probe->kp.addr = replace ? function : ism_probe_behind_branch(function);
 	probe->kp.pre_handler = ism_probe_hit;
 	probe->task = current;
 	probe->arg = (unsigned long)arg;

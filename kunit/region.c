@@ -129,6 +129,18 @@ static const void *ism_region_cap(const struct vfio_info_cap *caps, u16 id)
 	return cap;
 }
 
+/* One with an image in it: config space is asked, but there is none to answer */
+static void ism_region_add_rom(struct kunit *test, struct ism_fake *fake)
+{
+	struct resource *rom = &fake->pdev->resource[PCI_ROM_RESOURCE];
+
+	rom->start = BIT_ULL(50);
+	rom->end = BIT_ULL(50) + SZ_64K - 1;
+	fake->pdev->error_state = pci_channel_io_perm_failure;
+	ism_probe_replace(test, pci_map_rom, fake->pdev, 1);
+	ism_probe_replace(test, pci_unmap_rom, fake->pdev, 0);
+}
+
 static void ism_region_info(struct kunit *test)
 {
 	struct ism_fake_spec spec = ism_fake_default;
@@ -143,9 +155,8 @@ static void ism_region_info(struct kunit *test)
 	fake = ism_fake_bind(test, &spec);
 	ism_region_add_two(test, fake);
 	fake->ism->core.has_vga = c->vga;
-	/* an image that firmware left: vfio rounds its size up */
-	fake->pdev->rom = c->rom ? 0x1000 : 0;
-	fake->pdev->romlen = c->rom ? SZ_64K - 100 : 0;
+	if (c->rom)
+		ism_region_add_rom(test, fake);
 
 	KUNIT_ASSERT_EQ(test, c->want,
 			ism_kunit_compat_region_info(&fake->ism->core.vdev,
