@@ -37,6 +37,11 @@ modprobe_loads_it() {
 	modprobe ism-vfio-pci && [ -d /sys/bus/pci/drivers/ism_vfio_pci ]
 }
 
+# A kernel of 7.1 or later may have a module of the same name
+it_is_ours() {
+	modinfo -n ism_vfio_pci | grep /updates/
+}
+
 nothing_is_bound_by_loading() {
 	bound $a '' '(null)' && equal 0 "$(caches)"
 }
@@ -137,6 +142,7 @@ over_and_over() {
 }
 
 tap 'modprobe loads the module' modprobe_loads_it
+tap 'it is the one in updates/' it_is_ours
 tap 'loading alone binds no function' nothing_is_bound_by_loading
 tap 'libvirt finds the driver by its vfio_pci alias' alias_of_libvirt
 tap 'bind binds two functions and waits for their nodes' bind_two
