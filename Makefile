@@ -12,6 +12,7 @@ help:
 	@echo 'make demo [FILE=...]   move a file between two ISM functions in a virtual machine'
 	@echo 'make check             all tests and checks (CHECKS="name..." for some of them)'
 	@echo 'make lint              what tools say about the source (TOOLS="name..." for some)'
+	@echo 'make mutants           do the tests notice a wrong driver? (MUTANTS="name..." for some)'
 	@echo 'make                   the module for the running kernel, and the tools'
 	@echo 'make modules           the module alone, for the kernel of KDIR'
 	@echo 'make install           module, tools and ism-vfio; DESTDIR and prefix are honoured'
@@ -50,4 +51,7 @@ check:
 lint:
 	@scripts/lint $(TOOLS)
 
-.PHONY: all help modules modules_install tools install clean can-build demo check lint
+mutants:
+	@scripts/mutants $(MUTANTS)
+
+.PHONY: all help modules modules_install tools install clean can-build demo check lint mutants
