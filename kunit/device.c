@@ -3,6 +3,7 @@
  * KUnit suites of the vfio-pci driver for ISM: ioctls, probe and remove, and
  * what the driver is to PCI, to vfio and in sysfs
  */
+#include <kunit/static_stub.h>
 #include <linux/iommufd.h>
 #include <linux/mm.h>
 #include <linux/mod_devicetable.h>
@@ -162,6 +163,28 @@ static void ism_device_open(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c->enable ? 0 : 1, finish->calls);
 	if (!c->enable)
 		KUNIT_EXPECT_LT(test, enable->order, finish->order);
+}
+
+/* ---- the instructions ------------------------------------------------------ */
+
+/*
+ * With no stub they are the machine's, for a handle that no function has:
+ * condition code 3, or an exception where the machine has no PCI
+ */
+static void ism_device_instructions_are_real(struct kunit *test)
+{
+	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
+	struct ism_kunit *ctx = test->priv;
+	ssize_t ret;
+
+	kunit_deactivate_static_stub(test, ism_vfio_pcilg);
+	kunit_deactivate_static_stub(test, ism_vfio_pcistb);
+	fake->zdev.fh = 0;
+	ret = ism_kunit_read(test, fake, 0, ctx->umem, 8);
+	KUNIT_EXPECT_TRUE(test, ret == -EIO || ret == -ENXIO);
+	ret = ism_kunit_write(test, fake, 0, ctx->umem, 8);
+	KUNIT_EXPECT_TRUE(test, ret == -EIO || ret == -ENXIO);
+	KUNIT_EXPECT_EQ(test, 0, fake->nr_insns);
 }
 
 /* ---- probe and remove ----------------------------------------------------- */
@@ -379,6 +402,7 @@ static struct kunit_case ism_device_tests[] = {
 	KUNIT_CASE(ism_device_ioctl_of_core),
 	KUNIT_CASE_PARAM(ism_device_feature, ism_feature_gen_params),
 	KUNIT_CASE_PARAM(ism_device_open, ism_open_gen_params),
+	KUNIT_CASE(ism_device_instructions_are_real),
 	KUNIT_CASE_PARAM(ism_device_probe_refuses, ism_refusal_gen_params),
 	KUNIT_CASE(ism_device_probe_without_memory),
 	KUNIT_CASE(ism_device_probe_undoes),

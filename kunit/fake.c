@@ -316,7 +316,7 @@ ssize_t ism_kunit_read(struct kunit *test, struct ism_fake *fake, u64 pos,
 	ssize_t ret;
 
 	ret = vdev->ops->read(vdev, buf, count, &ppos);
-	KUNIT_EXPECT_EQ_MSG(test, (u64)ppos, pos + max(ret, 0),
+	KUNIT_ASSERT_EQ_MSG(test, (u64)ppos, pos + max(ret, 0),
 			    "position after a read that returned %zd", ret);
 	return ret;
 }
@@ -329,12 +329,14 @@ ssize_t ism_kunit_write(struct kunit *test, struct ism_fake *fake, u64 pos,
 	ssize_t ret;
 
 	ret = vdev->ops->write(vdev, buf, count, &ppos);
-	KUNIT_EXPECT_EQ_MSG(test, (u64)ppos, pos + max(ret, 0),
+	KUNIT_ASSERT_EQ_MSG(test, (u64)ppos, pos + max(ret, 0),
 			    "position after a write that returned %zd", ret);
 	return ret;
 }
 
 /* ---- expectations --------------------------------------------------------- */
+
+/* They come in thousands: the first that is not met ends the test */
 
 /* Of the loads that are aligned and fit into what is left, the widest */
 static unsigned int ism_widest_load(u64 offset, size_t left)
@@ -360,13 +362,13 @@ static void ism_expect_loads(struct kunit *test, struct ism_fake *fake,
 		if (nr >= min(fake->nr_insns, ISM_FAKE_RECORDS))
 			continue;
 		insn = &fake->insns[nr];
-		KUNIT_EXPECT_EQ(test, ISM_FAKE_PCILG, insn->kind);
-		KUNIT_EXPECT_EQ(test, fake->zdev.fh, insn->fh);
-		KUNIT_EXPECT_EQ(test, bar, insn->bar);
-		KUNIT_EXPECT_EQ(test, offset, insn->offset);
-		KUNIT_EXPECT_EQ(test, width, insn->len);
+		KUNIT_ASSERT_EQ(test, ISM_FAKE_PCILG, insn->kind);
+		KUNIT_ASSERT_EQ(test, fake->zdev.fh, insn->fh);
+		KUNIT_ASSERT_EQ(test, bar, insn->bar);
+		KUNIT_ASSERT_EQ(test, offset, insn->offset);
+		KUNIT_ASSERT_EQ(test, width, insn->len);
 	}
-	KUNIT_EXPECT_EQ(test, nr, fake->nr_insns);
+	KUNIT_ASSERT_EQ(test, nr, fake->nr_insns);
 }
 
 /*
@@ -387,7 +389,7 @@ void ism_expect_read(struct kunit *test, struct ism_fake *fake, u64 pos,
 	KUNIT_ASSERT_EQ(test, 0, copy_to_user(ctx->umem, ctx->kmem, size));
 
 	ism_fake_forget(fake);
-	KUNIT_EXPECT_EQ(test, (ssize_t)want,
+	KUNIT_ASSERT_EQ(test, (ssize_t)want,
 			ism_kunit_read(test, fake, pos, ctx->umem + margin,
 				       count));
 	ism_expect_loads(test, fake, bar, offset, want);
@@ -396,9 +398,9 @@ void ism_expect_read(struct kunit *test, struct ism_fake *fake, u64 pos,
 	for (i = 0; i < want; i++)
 		if (ctx->kmem[margin + i] != ism_fake_byte(bar, offset + i))
 			break;
-	KUNIT_EXPECT_EQ_MSG(test, want, i, "first byte that is wrong");
-	KUNIT_EXPECT_NULL(test, memchr_inv(ctx->kmem, 0x5a, margin));
-	KUNIT_EXPECT_NULL(test, memchr_inv(ctx->kmem + margin + want, 0x5a,
+	KUNIT_ASSERT_EQ_MSG(test, want, i, "first byte that is wrong");
+	KUNIT_ASSERT_NULL(test, memchr_inv(ctx->kmem, 0x5a, margin));
+	KUNIT_ASSERT_NULL(test, memchr_inv(ctx->kmem + margin + want, 0x5a,
 					   size - margin - want));
 }
 
@@ -413,18 +415,18 @@ void ism_expect_write(struct kunit *test, struct ism_fake *fake, u64 pos,
 
 	KUNIT_ASSERT_LE(test, start + count, ISM_KUNIT_UMEM);
 	ism_fake_forget(fake);
-	KUNIT_EXPECT_EQ(test, (ssize_t)want,
+	KUNIT_ASSERT_EQ(test, (ssize_t)want,
 			ism_kunit_write(test, fake, pos, ctx->umem + start,
 					count));
 
 	KUNIT_ASSERT_EQ(test, 1, fake->nr_insns);
-	KUNIT_EXPECT_EQ(test, ISM_FAKE_PCISTB, insn->kind);
-	KUNIT_EXPECT_EQ(test, fake->zdev.fh, insn->fh);
-	KUNIT_EXPECT_EQ(test, pos >> 48, insn->bar);
-	KUNIT_EXPECT_EQ(test, pos & ISM_VFIO_OFFSET_MASK, insn->offset);
-	KUNIT_EXPECT_EQ(test, want, insn->len);
-	KUNIT_EXPECT_TRUE(test, PAGE_ALIGNED(fake->operand));
-	KUNIT_EXPECT_MEMEQ(test, fake->stored, ctx->kmem + start, want);
+	KUNIT_ASSERT_EQ(test, ISM_FAKE_PCISTB, insn->kind);
+	KUNIT_ASSERT_EQ(test, fake->zdev.fh, insn->fh);
+	KUNIT_ASSERT_EQ(test, pos >> 48, insn->bar);
+	KUNIT_ASSERT_EQ(test, pos & ISM_VFIO_OFFSET_MASK, insn->offset);
+	KUNIT_ASSERT_EQ(test, want, insn->len);
+	KUNIT_ASSERT_TRUE(test, PAGE_ALIGNED(fake->operand));
+	KUNIT_ASSERT_MEMEQ(test, fake->stored, ctx->kmem + start, want);
 }
 
 /* A call that returns @want and leads to no instruction */
@@ -440,6 +442,6 @@ void ism_expect_refused(struct kunit *test, struct ism_fake *fake, bool read,
 	else
 		ret = ism_kunit_write(test, fake, pos, ctx->umem, count);
 
-	KUNIT_EXPECT_EQ(test, want, ret);
-	KUNIT_EXPECT_EQ(test, 0, fake->nr_insns);
+	KUNIT_ASSERT_EQ(test, want, ret);
+	KUNIT_ASSERT_EQ(test, 0, fake->nr_insns);
 }
