@@ -13,6 +13,7 @@ help:
 	@echo 'make check             all tests and checks (CHECKS="name..." for some of them)'
 	@echo 'make lint              what tools say about the source (TOOLS="name..." for some)'
 	@echo 'make mutants           do the tests notice a wrong driver? (MUTANTS="name..." for some)'
+	@echo 'make coverage          which lines of the driver do the tests reach? Table and HTML'
 	@echo 'make                   the module for the running kernel, and the tools'
 	@echo 'make modules           the module alone, for the kernel of KDIR'
 	@echo 'make install           module, tools and ism-vfio; DESTDIR and prefix are honoured'
@@ -48,10 +49,13 @@ demo:
 check:
 	@scripts/check $(CHECKS)
 
+coverage:
+	@scripts/coverage
+
 lint:
 	@scripts/lint $(TOOLS)
 
 mutants:
 	@scripts/mutants $(MUTANTS)
 
-.PHONY: all help modules modules_install tools install clean can-build demo check lint mutants
+.PHONY: all help modules modules_install tools install clean can-build demo check lint mutants coverage
