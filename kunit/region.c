@@ -182,12 +182,16 @@ static void ism_region_info(struct kunit *test)
 /* vfio-pci-core may take a BAR for one that can be mapped; it is none */
 static void ism_region_bar_is_never_mapped(struct kunit *test)
 {
-	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
+	struct ism_fake_spec spec = ism_fake_default;
 	struct ism_kunit *ctx = test->priv;
 	struct vfio_region_info info = {};
 	struct vfio_info_cap caps = {};
+	struct ism_fake *fake;
 	unsigned int bar;
 
+	for (bar = 1; bar < PCI_STD_NUM_BARS; bar++)
+		spec.bar[bar] = SZ_4K << bar;
+	fake = ism_fake_bind(test, &spec);
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
 		fake->ism->core.bar_mmap_supported[bar] = true;
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
@@ -196,7 +200,8 @@ static void ism_region_bar_is_never_mapped(struct kunit *test)
 				ism_kunit_compat_region_info(&fake->ism->core.vdev,
 							     ctx->umem, &info,
 							     &caps));
-		KUNIT_EXPECT_EQ(test, bar == 0 || bar == 2 ? RW : 0, info.flags);
+		KUNIT_EXPECT_EQ(test, spec.bar[bar], info.size);
+		KUNIT_EXPECT_EQ(test, RW, info.flags);
 		KUNIT_EXPECT_EQ(test, 0, caps.size);
 	}
 	KUNIT_EXPECT_NULL(test, fake->ism->core.vdev.ops->mmap);
@@ -293,6 +298,57 @@ static void ism_region_access_goes_through(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake->nr_insns);
 }
 
+static const struct ism_index_case {
+	const char *desc;
+	u64 index;
+} ism_index_cases[] = {
+	{ "ROM", 6 },
+	{ "config space", 7 },
+	{ "VGA", 8 },
+	{ "device-specific", 9 },
+	{ "the last of a positive position", 0x7fff },
+	{ "the first of a negative position", 0x8000 },
+	{ "the last", 0xffff },
+};
+
+KUNIT_ARRAY_PARAM_DESC(ism_index, ism_index_cases, desc);
+
+/* What vfio-pci-core was asked for */
+static loff_t ism_region_core_pos;
+
+static void ism_region_see_core(struct ism_probe *probe, struct pt_regs *regs)
+{
+	ism_region_core_pos = *(loff_t *)ism_probe_arg(regs, 3);
+}
+
+/* Whatever is not a BAR, even if the function has a resource for it */
+static void ism_region_index_goes_to_core(struct kunit *test)
+{
+	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
+	const struct ism_index_case *c = test->param_value;
+	struct vfio_device *vdev = &fake->ism->core.vdev;
+	struct ism_kunit *ctx = test->priv;
+	u64 pos = REGION(c->index) + 0x123;
+	u64 want = c->index << 40 | 0x123;
+	struct ism_probe *probe;
+
+	ism_region_add_rom(test, fake);
+	probe = ism_probe_replace(test, vfio_pci_core_read, vdev, 3);
+	probe->see = ism_region_see_core;
+	KUNIT_EXPECT_EQ(test, 3, ism_kunit_read(test, fake, pos, ctx->umem, 8));
+	KUNIT_EXPECT_EQ(test, 1, probe->calls);
+	KUNIT_EXPECT_EQ(test, want, (u64)ism_region_core_pos);
+
+	ism_region_core_pos = 0;
+	probe = ism_probe_replace(test, vfio_pci_core_write, vdev, 5);
+	probe->see = ism_region_see_core;
+	KUNIT_EXPECT_EQ(test, 5,
+			ism_kunit_write(test, fake, pos, ctx->umem, 8));
+	KUNIT_EXPECT_EQ(test, 1, probe->calls);
+	KUNIT_EXPECT_EQ(test, want, (u64)ism_region_core_pos);
+	KUNIT_EXPECT_EQ(test, 0, fake->nr_insns);
+}
+
 /* Review: config space by the common path. A byte of it that vfio keeps. */
 static void ism_region_config_space(struct kunit *test)
 {
@@ -322,6 +378,7 @@ static struct kunit_case ism_region_tests[] = {
 	KUNIT_CASE(ism_region_bar_is_never_mapped),
 	KUNIT_CASE(ism_region_offset_leads_to_its_bar),
 	KUNIT_CASE_PARAM(ism_region_access_goes_through, ism_through_gen_params),
+	KUNIT_CASE_PARAM(ism_region_index_goes_to_core, ism_index_gen_params),
 	KUNIT_CASE(ism_region_config_space),
 	{}
 };
