@@ -94,7 +94,7 @@ static bool read_message(const struct link *link, unsigned int place,
 }
 
 /**
- * link_get() - look for a message of this session
+ * link_get() - look for a message of this transfer
  * @link: started link
  * @place: where
  * @msg: filled in
