@@ -160,13 +160,26 @@ static void ism_cache_gets_blocks_back(struct kunit *test)
 	ism_fake_memory(fake, false);
 	ONE(-EIO, ism_kunit_read(test, fake, 0, ok, 64));
 	ONE(-EIO, ism_kunit_write(test, fake, 0, ok, 64));
-	ism_fake_memory(fake, true);
+#undef ONE
+}
+
+static void ism_cache_gets_block_back_from_killed(struct kunit *test)
+{
+	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
+	struct kmem_cache *cache = fake->ism->store_blocks;
+	struct ism_kunit *ctx = test->priv;
+	struct ism_probe *alloc, *free;
+
+	alloc = ism_probe_watch(test, kmem_cache_alloc_noprof, cache);
+	free = ism_probe_watch(test, kmem_cache_free, cache);
 	fake->hook = ism_cache_kill;
 	allow_signal(SIGKILL);
-	ONE(-EINTR, ism_kunit_read(test, fake, 0, ok, 64));
+	KUNIT_EXPECT_EQ(test, -EINTR,
+			ism_kunit_read(test, fake, 0, ctx->umem, 64));
 	flush_signals(current);
 	disallow_signal(SIGKILL);
-#undef ONE
+	KUNIT_EXPECT_EQ(test, 1, alloc->calls);
+	KUNIT_EXPECT_EQ(test, 1, free->calls);
 }
 
 /* What is refused is refused before anything is taken */
@@ -285,6 +298,7 @@ static struct kunit_case ism_cache_tests[] = {
 	KUNIT_CASE_PARAM(ism_cache_blocks_are_copied_whole,
 			 ism_cache_gen_params),
 	KUNIT_CASE(ism_cache_gets_blocks_back),
+	KUNIT_CASE(ism_cache_gets_block_back_from_killed),
 	KUNIT_CASE(ism_cache_is_left_alone_by_refusals),
 	KUNIT_CASE_PARAM(ism_cache_is_out_of_memory, ism_access_gen_params),
 	KUNIT_CASE(ism_cache_cannot_be_created),

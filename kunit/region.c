@@ -129,6 +129,22 @@ static const void *ism_region_cap(const struct vfio_info_cap *caps, u16 id)
 	return cap;
 }
 
+static void ism_region_expect_caps(struct kunit *test,
+				   const struct vfio_info_cap *caps)
+{
+	const struct ism_region_case *c = test->param_value;
+	const struct vfio_region_info_cap_type *type;
+
+	type = ism_region_cap(caps, VFIO_REGION_INFO_CAP_TYPE);
+	KUNIT_EXPECT_EQ(test, !!c->type, !!type);
+	if (type) {
+		KUNIT_EXPECT_EQ(test, c->type, type->type);
+		KUNIT_EXPECT_EQ(test, c->subtype, type->subtype);
+	}
+	KUNIT_EXPECT_EQ(test, c->capability,
+			!!ism_region_cap(caps, ISM_REGION_CAP));
+}
+
 /* One with an image in it: config space is asked, but there is none to answer */
 static void ism_region_add_rom(struct kunit *test, struct ism_fake *fake)
 {
@@ -145,7 +161,6 @@ static void ism_region_info(struct kunit *test)
 {
 	struct ism_fake_spec spec = ism_fake_default;
 	const struct ism_region_case *c = test->param_value;
-	const struct vfio_region_info_cap_type *type;
 	struct vfio_region_info info = { .index = c->index };
 	struct ism_kunit *ctx = test->priv;
 	struct vfio_info_cap caps = {};
@@ -168,14 +183,7 @@ static void ism_region_info(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c->flags, info.flags);
 	KUNIT_EXPECT_EQ(test, REGION(c->index), info.offset);
 
-	type = ism_region_cap(&caps, VFIO_REGION_INFO_CAP_TYPE);
-	KUNIT_EXPECT_EQ(test, !!c->type, !!type);
-	if (type) {
-		KUNIT_EXPECT_EQ(test, c->type, type->type);
-		KUNIT_EXPECT_EQ(test, c->subtype, type->subtype);
-	}
-	KUNIT_EXPECT_EQ(test, c->capability,
-			!!ism_region_cap(&caps, ISM_REGION_CAP));
+	ism_region_expect_caps(test, &caps);
 	kfree(caps.buf);
 }
 
