@@ -10,8 +10,6 @@
 #include "libism-internal.h"
 
 #define HEADER_LEN	8
-/* What the response header holds until the device's was read */
-#define NO_RESPONSE	0xffff
 
 struct request_header {
 	uint32_t cmd;
@@ -88,31 +86,28 @@ static const struct {
 	{ ISM_CMD_UNREG_IEQ, "UNREG_IEQ" },
 };
 
-/*
- * Codes in a response. Only 0 is known of the hardware, whose other values are
- * not public: these are the ones of the QEMU model.
- */
+/* Words and errno for a device's answer */
 static const struct {
-	uint16_t code;
+	enum ism_code code;
 	int err;
 	const char *name;
 } codes[] = {
-	{ 0x0101, ENOTSUP, "no such command" },
-	{ 0x0102, EINVAL, "wrong request length" },
-	{ 0x0201, EALREADY, "already registered" },
-	{ 0x0202, ENOTCONN, "not registered" },
-	{ 0x0203, EBUSY, "still in use" },
-	{ 0x0301, EINVAL, "address not aligned, or across a boundary" },
-	{ 0x0302, EINVAL, "size is 0 or too large" },
-	{ 0x0303, EINVAL, "DMB index outside 32 to 1919" },
-	{ 0x0304, ENOENT, "no DMB of this function has the token" },
-	{ 0x0305, EFAULT, "memory not mapped for the function" },
-	{ 0x0306, ENOSPC, "out of tokens" },
-	{ 0x0401, EHOSTUNREACH, "no function of that GID on this fabric" },
-	{ 0x0402, EAGAIN, "the remote function takes no events now" },
-	{ 0x0501, EINVAL, "not a VLAN id, or not one of the function's" },
-	{ 0x0502, ENOSPC, "the function has all the VLAN ids it can have" },
-	{ 0x0503, EINVAL, "a VLAN id is required" },
+	{ ISM_CODE_NO_SUCH_COMMAND, ENOTSUP, "no such command" },
+	{ ISM_CODE_REQUEST_LEN, EINVAL, "wrong request length" },
+	{ ISM_CODE_REGISTERED, EALREADY, "already registered" },
+	{ ISM_CODE_NOT_REGISTERED, ENOTCONN, "not registered" },
+	{ ISM_CODE_IN_USE, EBUSY, "still in use" },
+	{ ISM_CODE_ALIGNMENT, EINVAL, "address not aligned, or across a boundary" },
+	{ ISM_CODE_SIZE, EINVAL, "size is 0 or too large" },
+	{ ISM_CODE_INDEX, EINVAL, "DMB index outside 32 to 1919" },
+	{ ISM_CODE_TOKEN, ENOENT, "no DMB of this function has the token" },
+	{ ISM_CODE_NOT_MAPPED, EFAULT, "memory not mapped for the function" },
+	{ ISM_CODE_NO_TOKENS, ENOSPC, "out of tokens" },
+	{ ISM_CODE_UNREACHABLE, EHOSTUNREACH, "no function of that GID on this fabric" },
+	{ ISM_CODE_NOT_LISTENING, EAGAIN, "the remote function takes no events now" },
+	{ ISM_CODE_VLAN_ID, EINVAL, "not a VLAN id, or not one of the function's" },
+	{ ISM_CODE_NO_VLANS, ENOSPC, "the function has all the VLAN ids it can have" },
+	{ ISM_CODE_VLAN_REQUIRED, EINVAL, "a VLAN id is required" },
 };
 
 /**
@@ -131,7 +126,7 @@ const char *ism_cmd_name(enum ism_command cmd)
 
 /**
  * ism_code_name() - words for a device's answer to a command
- * @code: of ism_cmd_code()
+ * @code: enum ism_code, from ism_cmd_code()
  *
  * Return: a constant string, or NULL for a code that is not known.
  */
@@ -219,10 +214,11 @@ static int load_response(struct ism *ism, const struct response_header *h,
 static int transact(struct ism *ism, enum ism_command cmd, const void *body,
 		    size_t len, void *resp, size_t resp_len)
 {
-	struct response_header h = { .ret = htobe16(NO_RESPONSE) };
+	/* until the device's was read */
+	struct response_header h = { .ret = htobe16(ISM_CODE_NO_ANSWER) };
 	int ret;
 
-	ism->cmd_code = NO_RESPONSE;
+	ism->cmd_code = ISM_CODE_NO_ANSWER;
 	ret = store_request(ism, cmd, body, len);
 	if (!ret)
 		ret = ism->transport->load(ism, ISM_BAR_CMD, 0, &h, sizeof(h));
@@ -288,7 +284,7 @@ int ism_cmd(struct ism *ism, enum ism_command cmd, const void *body, size_t len,
  * ism_cmd_code() - the device's answer to the last command
  * @ism: open handle
  *
- * Return: 0 for done, 0xffff when there was no answer, or the device's code.
+ * Return: the device's code, or ISM_CODE_NO_ANSWER when there was none.
  */
 unsigned int ism_cmd_code(struct ism *ism)
 {

@@ -2,15 +2,19 @@
 /*
  * libism: DMBs, and moves into those of others
  *
- * What a mover may rely on:
+ * There is no copy but the device's own. What a mover may rely on:
  *  - When ism_move() returns, all bytes are in the receiver's memory and the
  *    source may be used again.
  *  - Moves of one thread arrive in order, and a move's signal after its bytes.
  *    Within one move the bytes of a store block arrive in no particular order.
  * What a receiver may rely on:
  *  - When ism_next_event() gives a signal, everything that the peer moved up to
- *    this signal can be read with plain loads. Memory that the peer may be
- *    writing at the moment holds anything.
+ *    this signal can be read with plain loads: the library took the signal with
+ *    barriers.
+ *  - A receiver that polls memory instead has to load what it polls with
+ *    acquire semantics before it reads what was moved before.
+ *  - Memory that the peer may be writing at the moment holds anything: copy
+ *    first and look at the copy.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -68,50 +72,40 @@ static struct ism_mapping *mapping_of(struct ism *ism, const struct ism_dmb *dmb
 	return m;
 }
 
-static int map_and_register(struct ism *ism, struct ism_dmb *dmb)
+static int check_len(struct ism *ism, const void *mem, size_t len, size_t page)
 {
-	struct ism_mapping *map;
-	int ret;
-
-	ret = ism_map(ism, dmb->len, &map);
-	if (ret)
-		return ret;
-	dmb->mem = map->mem;
-	dmb->iova = map->iova;
-	ret = ism_cmd_reg_dmb(ism, dmb, &dmb->tok);
-	if (ret)
-		ism_unmap(ism, map);
-	return ret;
-}
-
-static int check_len(struct ism *ism, size_t len)
-{
-	if (len && len <= ISM_DMB_MAX)
-		return 0;
-	return ism_fail(ism, EINVAL,
-			"a DMB of %zu bytes: it must have 1 to %u", len,
-			ISM_DMB_MAX);
+	if (!len || len > ISM_DMB_MAX)
+		return ism_fail(ism, EINVAL,
+				"a DMB of %zu bytes: it must have 1 to %u", len,
+				ISM_DMB_MAX);
+	if (mem && ((uintptr_t)mem % page || len % page))
+		return ism_fail(ism, EINVAL,
+				"memory of your own for a DMB must be whole pages of %zu bytes",
+				page);
+	return 0;
 }
 
 /**
- * ism_dmb_alloc() - make a DMB that one peer may write
+ * ism_dmb_new() - make a DMB and map it for the function
  * @ism: open handle
+ * @mem: whole pages of the caller's, which stay the caller's and must stay
+ *	there until ism_dmb_free(); NULL for zeroed memory of the library's
  * @len: bytes, 1 to ISM_DMB_MAX; rounded up to whole pages
- * @rgid: the peer's GID
- * @vlan: VLAN id or ISM_NO_VLAN
- * @out: the DMB with zeroed memory, for the caller to give to ism_dmb_free();
- *	ism_close() frees what is left
+ * @out: the DMB, for the caller to give to ism_dmb_free(); ism_close() frees
+ *	what is left
  *
- * Return: 0 or a negative errno: -ENOMEM, -ENOSPC, or as ism_cmd().
+ * Nobody can write it before ism_dmb_register().
+ *
+ * Return: 0 or a negative errno: -EINVAL, -ENOMEM, -ENOSPC, or the kernel's.
  */
-int ism_dmb_alloc(struct ism *ism, size_t len, uint64_t rgid, int vlan,
-		  struct ism_dmb **out)
+int ism_dmb_new(struct ism *ism, void *mem, size_t len, struct ism_dmb **out)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct ism_mapping *map;
 	struct ism_dmb *dmb;
 	int ret;
 
-	ret = check_len(ism, len);
+	ret = check_len(ism, mem, len, page);
 	if (ret)
 		return ret;
 	dmb = calloc(1, sizeof(*dmb));
@@ -119,14 +113,15 @@ int ism_dmb_alloc(struct ism *ism, size_t len, uint64_t rgid, int vlan,
 		return ism_fail(ism, ENOMEM, "out of memory");
 	dmb->ism = ism;
 	dmb->len = (len + page - 1) / page * page;
-	dmb->rgid = rgid;
-	dmb->vlan = vlan;
+	dmb->vlan = ISM_NO_VLAN;
 	ret = take_index(ism, dmb);
 	if (ret)
 		goto free_dmb;
-	ret = map_and_register(ism, dmb);
+	ret = ism_map(ism, mem, dmb->len, &map);
 	if (ret)
 		goto put_index;
+	dmb->mem = map->mem;
+	dmb->iova = map->iova;
 	*out = dmb;
 	return 0;
 
@@ -138,10 +133,77 @@ free_dmb:
 }
 
 /**
- * ism_dmb_free() - unregister a DMB and free it with its memory
- * @dmb: DMB or NULL; must not be used afterwards whatever is returned
+ * ism_dmb_register() - let one peer write a DMB
+ * @dmb: DMB that is not registered
+ * @rgid: the peer's GID
+ * @vlan: VLAN id or ISM_NO_VLAN
  *
- * The peer is told by an event and its moves fail from now on.
+ * Afterwards @dmb->tok is the token to tell the peer.
+ *
+ * Return: 0, -EALREADY, or as ism_cmd().
+ */
+int ism_dmb_register(struct ism_dmb *dmb, uint64_t rgid, int vlan)
+{
+	int ret;
+
+	if (dmb->registered)
+		return ism_fail(dmb->ism, EALREADY, "the DMB is registered");
+	dmb->rgid = rgid;
+	dmb->vlan = vlan;
+	ret = ism_cmd_reg_dmb(dmb->ism, dmb, &dmb->tok);
+	dmb->registered = !ret;
+	return ret;
+}
+
+/**
+ * ism_dmb_unregister() - end a peer's right to write a DMB
+ * @dmb: DMB, registered or not
+ *
+ * The peer is told by an event and its moves fail from now on. The memory and
+ * what is in it stay, and the DMB may be registered again, for anybody.
+ *
+ * Return: 0, or as ism_cmd(); then the DMB counts as registered still.
+ */
+int ism_dmb_unregister(struct ism_dmb *dmb)
+{
+	int ret;
+
+	if (!dmb->registered)
+		return 0;
+	ret = ism_cmd_unreg_dmb(dmb->ism, dmb->tok);
+	dmb->registered = ret;
+	return ret;
+}
+
+/**
+ * ism_dmb_alloc() - make a DMB of the library's memory and register it
+ * @ism: open handle
+ * @len: as ism_dmb_new()
+ * @rgid: as ism_dmb_register()
+ * @vlan: as ism_dmb_register()
+ * @out: as ism_dmb_new()
+ *
+ * Return: 0 or a negative errno of either, with nothing left behind.
+ */
+int ism_dmb_alloc(struct ism *ism, size_t len, uint64_t rgid, int vlan,
+		  struct ism_dmb **out)
+{
+	int ret;
+
+	ret = ism_dmb_new(ism, NULL, len, out);
+	if (ret)
+		return ret;
+	ret = ism_dmb_register(*out, rgid, vlan);
+	if (ret) {
+		ism_dmb_free(*out);
+		*out = NULL;
+	}
+	return ret;
+}
+
+/**
+ * ism_dmb_free() - unregister a DMB if it is, and free it
+ * @dmb: DMB or NULL; must not be used afterwards whatever is returned
  *
  * Return: 0, or the negative errno of what failed first; the rest was done.
  */
@@ -154,7 +216,7 @@ int ism_dmb_free(struct ism_dmb *dmb)
 	if (!dmb)
 		return 0;
 	ism = dmb->ism;
-	ret = ism_cmd_unreg_dmb(ism, dmb->tok);
+	ret = ism_dmb_unregister(dmb);
 	map = mapping_of(ism, dmb);
 	/* without a mapping the device cannot write, registered or not */
 	err = map ? ism_unmap(ism, map) : 0;
@@ -185,7 +247,7 @@ int ism_dmb_reregister(struct ism *ism)
 		struct ism_dmb *dmb = ism->dmbs[i];
 		int ret;
 
-		if (!dmb)
+		if (!dmb || !dmb->registered)
 			continue;
 		ret = ism_cmd_reg_dmb(ism, dmb, &dmb->tok);
 		if (ret)

@@ -88,7 +88,7 @@ int ism_events_open(struct ism *ism)
 {
 	int ret;
 
-	ret = ism_map(ism, 2 * ISM_PAGE, &ism->shared);
+	ret = ism_map(ism, NULL, 2 * ISM_PAGE, &ism->shared);
 	if (ret)
 		return ret;
 	ism->sba = ism->shared->mem;

@@ -12,9 +12,12 @@
  *  - Functions return 0 (or a count where it says so) or a negative errno;
  *    ism_strerror() then has a sentence about it.
  *  - Numbers are in host byte order; lengths and offsets are bytes.
- *  - Every function may be called from any thread, except that a handle is
- *    opened, reset, closed and freed by one thread while no other uses it, and
- *    that only one thread at a time waits for events (ism_wait()).
+ *  - Every function may be called from any thread at any time, except that
+ *    a handle is opened, reset, closed and freed by one thread while no other
+ *    uses it or its DMBs; that a DMB is registered, unregistered and freed by
+ *    one thread at a time; and that one thread at a time waits for events
+ *    (ism_wait()). ism_strerror() and ism_cmd_code() tell the last of all
+ *    threads' failures and answers.
  */
 #ifndef ISM_H
 #define ISM_H
@@ -72,6 +75,31 @@ enum ism_command {
 	ISM_CMD_UNREG_IEQ	= 0x12,
 };
 
+/*
+ * What the device answers to a command. Only 0 is known of the hardware, whose
+ * other codes are not public: these are the ones of the QEMU model.
+ */
+enum ism_code {
+	ISM_CODE_DONE			= 0,
+	ISM_CODE_NO_SUCH_COMMAND	= 0x0101,
+	ISM_CODE_REQUEST_LEN		= 0x0102,
+	ISM_CODE_REGISTERED		= 0x0201,
+	ISM_CODE_NOT_REGISTERED		= 0x0202,
+	ISM_CODE_IN_USE			= 0x0203,
+	ISM_CODE_ALIGNMENT		= 0x0301,
+	ISM_CODE_SIZE			= 0x0302,
+	ISM_CODE_INDEX			= 0x0303,
+	ISM_CODE_TOKEN			= 0x0304,
+	ISM_CODE_NOT_MAPPED		= 0x0305,
+	ISM_CODE_NO_TOKENS		= 0x0306,
+	ISM_CODE_UNREACHABLE		= 0x0401,
+	ISM_CODE_NOT_LISTENING		= 0x0402,
+	ISM_CODE_VLAN_ID		= 0x0501,
+	ISM_CODE_NO_VLANS		= 0x0502,
+	ISM_CODE_VLAN_REQUIRED		= 0x0503,
+	ISM_CODE_NO_ANSWER		= 0xffff,	/* the library's own */
+};
+
 /* Types and codes of the entries in the event queue */
 enum ism_ieq_type {
 	ISM_IEQ_BUFFER		= 0,	/* tok is a DMB token */
@@ -120,6 +148,42 @@ struct ism_info {
 	uint16_t vlan[ISM_VLAN_IDS];
 };
 
+/**
+ * struct ism_region - a region of the vfio device
+ * @offset: in the file of ism_device_fd()
+ * @size: in bytes; 0 where the function has none
+ * @flags: VFIO_REGION_INFO_FLAG_* of <linux/vfio.h>
+ */
+struct ism_region {
+	uint64_t offset;
+	uint64_t size;
+	uint32_t flags;
+};
+
+/**
+ * struct ism_range - IOVAs that the kernel allows
+ * @first: the lowest
+ * @last: the highest
+ */
+struct ism_range {
+	uint64_t first;
+	uint64_t last;
+};
+
+/**
+ * struct ism_nodes - open files of a function, see ism_nodes_open()
+ * @iommu: of /dev/vfio/vfio, or of /dev/iommu
+ * @group: of /dev/vfio/N; -1 with iommufd
+ * @device: of /dev/vfio/devices/vfioN; -1 with a group
+ * @maxstbl: longest store block, which sysfs tells
+ */
+struct ism_nodes {
+	int iommu;
+	int group;
+	int device;
+	unsigned int maxstbl;
+};
+
 struct ism;
 
 /**
@@ -131,6 +195,7 @@ struct ism;
  * @rgid: the one GID that may write
  * @vlan: VLAN id or ISM_NO_VLAN
  * @idx: the DMB's number in the SBA
+ * @registered: whether @rgid can write it, and @tok, @rgid and @vlan are valid
  * @ism: the function it belongs to
  */
 struct ism_dmb {
@@ -141,6 +206,7 @@ struct ism_dmb {
 	uint64_t rgid;
 	int vlan;
 	unsigned int idx;
+	bool registered;
 	struct ism *ism;
 };
 
@@ -205,6 +271,11 @@ struct ism_stats {
 struct ism *ism_new(void);
 void ism_free(struct ism *ism);
 int ism_open(struct ism *ism, const char *name, enum ism_iommu how);
+int ism_nodes_open(struct ism *ism, const char *name, enum ism_iommu how,
+		   struct ism_nodes *nodes);
+void ism_nodes_close(struct ism_nodes *nodes);
+int ism_open_nodes(struct ism *ism, const char *name,
+		   const struct ism_nodes *nodes);
 void ism_close(struct ism *ism);
 int ism_reset(struct ism *ism);
 const char *ism_strerror(struct ism *ism);
@@ -213,6 +284,10 @@ const char *ism_transport(const struct ism *ism);
 int ism_device_fd(const struct ism *ism);
 uint64_t ism_gid(const struct ism *ism);
 unsigned int ism_maxstbl(const struct ism *ism);
+int ism_get_region(const struct ism *ism, unsigned int index,
+		   struct ism_region *region);
+unsigned int ism_iova_ranges(const struct ism *ism, struct ism_range *ranges,
+			     unsigned int max);
 void ism_get_stats(struct ism *ism, struct ism_stats *stats);
 
 /* Commands */
@@ -240,6 +315,9 @@ int ism_cmd_signal_ieq(struct ism *ism, uint64_t rgid, bool irq, uint32_t code,
 /* Memory */
 int ism_dmb_alloc(struct ism *ism, size_t len, uint64_t rgid, int vlan,
 		  struct ism_dmb **dmb);
+int ism_dmb_new(struct ism *ism, void *mem, size_t len, struct ism_dmb **dmb);
+int ism_dmb_register(struct ism_dmb *dmb, uint64_t rgid, int vlan);
+int ism_dmb_unregister(struct ism_dmb *dmb);
 int ism_dmb_free(struct ism_dmb *dmb);
 int ism_move(struct ism *ism, uint64_t tok, uint32_t offset, const void *src,
 	     size_t len, int signal);

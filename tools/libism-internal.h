@@ -63,17 +63,13 @@ struct ism_transport {
 	void (*close)(struct ism *ism);
 };
 
-struct ism_range {
-	uint64_t first;
-	uint64_t last;
-};
-
 /* A piece of memory that the function can reach; sorted by IOVA */
 struct ism_mapping {
 	struct ism_mapping *next;
 	uint64_t iova;
 	size_t len;
 	void *mem;
+	bool own;	/* the library's memory, not the caller's */
 };
 
 /* Signals of one DMB; the mask may be 0 when an earlier one took it along */
@@ -182,10 +178,11 @@ int ism_attach(struct ism *ism, const struct ism_transport *transport,
 	       void *priv);
 
 /* vfio.c */
-int ism_vfio_open(struct ism *ism, enum ism_iommu how);
+int ism_vfio_nodes(struct ism *ism, enum ism_iommu how, struct ism_nodes *nodes);
+int ism_vfio_open(struct ism *ism, struct ism_nodes *nodes);
 
 /* memory.c */
-int ism_map(struct ism *ism, size_t len, struct ism_mapping **map);
+int ism_map(struct ism *ism, void *mem, size_t len, struct ism_mapping **map);
 int ism_unmap(struct ism *ism, struct ism_mapping *map);
 void ism_unmap_all(struct ism *ism);
 

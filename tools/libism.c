@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "libism-internal.h"
 
@@ -138,6 +139,22 @@ int ism_attach(struct ism *ism, const struct ism_transport *transport,
 	return ret;
 }
 
+static int set_name(struct ism *ism, const char *name)
+{
+	unsigned int dom, bus, dev, fn;
+	char end;
+
+	if (ism->transport)
+		return ism_fail(ism, EALREADY, "the handle is open");
+	snprintf(ism->name, sizeof(ism->name), "%s", name);
+	/* the name becomes a part of paths: nothing else may be in it */
+	if (strlen(name) > 16 ||
+	    sscanf(name, "%8x:%2x:%2x.%1x%c", &dom, &bus, &dev, &fn, &end) != 4)
+		return ism_fail(ism, EINVAL,
+				"not the name of a PCI function; they look like 0011:00:00.0");
+	return 0;
+}
+
 /**
  * ism_open() - open a function and make it ready for use
  * @ism: closed handle; stays the caller's
@@ -153,19 +170,82 @@ int ism_attach(struct ism *ism, const struct ism_transport *transport,
  */
 int ism_open(struct ism *ism, const char *name, enum ism_iommu how)
 {
-	unsigned int dom, bus, dev, fn;
-	char end;
+	struct ism_nodes nodes;
+	int ret;
 
-	if (ism->transport)
-		return ism_fail(ism, EALREADY, "the handle is open");
-	snprintf(ism->name, sizeof(ism->name), "%s", name);
-	/* the name becomes a part of paths: nothing else may be in it */
-	if (strlen(name) > 16 ||
-	    sscanf(name, "%8x:%2x:%2x.%1x%c", &dom, &bus, &dev, &fn, &end) != 4)
-		return ism_fail(ism, EINVAL,
-				"not the name of a PCI function; they look like 0011:00:00.0");
+	ret = ism_nodes_open(ism, name, how, &nodes);
+	return ret ? ret : ism_open_nodes(ism, name, &nodes);
+}
+
+/**
+ * ism_nodes_open() - the part of ism_open() that needs rights
+ * @ism: closed handle, for the sentence about a failure
+ * @name: PCI name
+ * @how: interface of vfio to use
+ * @nodes: filled in, for the caller to give to ism_open_nodes(), here or in
+ *	another process that it sends the files to, and to ism_nodes_close()
+ *	where they stay
+ *
+ * So a supervisor with rights serves a process without any.
+ *
+ * Return: 0, or a negative errno with no file left open.
+ */
+int ism_nodes_open(struct ism *ism, const char *name, enum ism_iommu how,
+		   struct ism_nodes *nodes)
+{
+	int ret;
+
+	*nodes = (struct ism_nodes) { .iommu = -1, .group = -1, .device = -1 };
+	ret = set_name(ism, name);
+	if (!ret)
+		ret = ism_vfio_nodes(ism, how, nodes);
+	if (ret)
+		ism_nodes_close(nodes);
+	return ret;
+}
+
+static void put_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/**
+ * ism_nodes_close() - close the files of ism_nodes_open()
+ * @nodes: that this process has still
+ */
+void ism_nodes_close(struct ism_nodes *nodes)
+{
+	put_fd(&nodes->device);
+	put_fd(&nodes->group);
+	put_fd(&nodes->iommu);
+}
+
+/**
+ * ism_open_nodes() - ism_open() with files that are open already
+ * @ism: closed handle; stays the caller's
+ * @name: PCI name
+ * @nodes: of ism_nodes_open(); they become the handle's, or are closed if this
+ *	fails
+ *
+ * Needs neither rights nor sysfs, but room for locked memory (ulimit -l).
+ *
+ * Return: as ism_open().
+ */
+int ism_open_nodes(struct ism *ism, const char *name,
+		   const struct ism_nodes *nodes)
+{
+	struct ism_nodes mine = *nodes;
+	int ret;
+
+	ret = set_name(ism, name);
+	if (ret) {
+		ism_nodes_close(&mine);
+		return ret;
+	}
 	ism->nr_ranges = 0;
-	return ism_vfio_open(ism, how);
+	return ism_vfio_open(ism, &mine);
 }
 
 /**

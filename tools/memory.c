@@ -55,6 +55,35 @@ static void insert(struct ism *ism, struct ism_mapping *map)
 	*p = map;
 }
 
+static struct ism_mapping *get_memory(void *mem, size_t len)
+{
+	struct ism_mapping *map = calloc(1, sizeof(*map));
+
+	if (!map)
+		return NULL;
+	map->len = len;
+	map->mem = mem;
+	map->own = !mem;
+	if (map->own)
+		map->mem = mmap(NULL, len, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (map->mem == MAP_FAILED) {
+		free(map);
+		return NULL;
+	}
+	/* a child must not take the pages that the device writes */
+	if (map->own)
+		madvise(map->mem, len, MADV_DONTFORK);
+	return map;
+}
+
+static void free_memory(struct ism_mapping *map)
+{
+	if (map->own)
+		munmap(map->mem, map->len);
+	free(map);
+}
+
 static void drop(struct ism *ism, struct ism_mapping *map)
 {
 	struct ism_mapping **p = &ism->mappings;
@@ -65,8 +94,7 @@ static void drop(struct ism *ism, struct ism_mapping *map)
 	if (*p)
 		*p = map->next;
 	pthread_mutex_unlock(&ism->lock);
-	munmap(map->mem, map->len);
-	free(map);
+	free_memory(map);
 }
 
 static bool reserve(struct ism *ism, struct ism_mapping *map)
@@ -82,42 +110,24 @@ static bool reserve(struct ism *ism, struct ism_mapping *map)
 	return found;
 }
 
-static struct ism_mapping *get_memory(size_t len)
-{
-	struct ism_mapping *map = calloc(1, sizeof(*map));
-
-	if (!map)
-		return NULL;
-	map->len = len;
-	map->mem = mmap(NULL, len, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (map->mem == MAP_FAILED) {
-		free(map);
-		return NULL;
-	}
-	/* a child must not take the pages that the device writes */
-	madvise(map->mem, len, MADV_DONTFORK);
-	return map;
-}
-
 /**
  * ism_map() - get memory that the function can reach
  * @ism: open handle
+ * @mem: the caller's, aligned to a page; NULL for zeroed memory
  * @len: bytes, a multiple of the page size, at most ISM_DMB_MAX
- * @out: the mapping, zeroed, for the caller to give to ism_unmap()
+ * @out: the mapping, for the caller to give to ism_unmap()
  *
  * Return: 0 or a negative errno.
  */
-int ism_map(struct ism *ism, size_t len, struct ism_mapping **out)
+int ism_map(struct ism *ism, void *mem, size_t len, struct ism_mapping **out)
 {
-	struct ism_mapping *map = get_memory(len);
+	struct ism_mapping *map = get_memory(mem, len);
 	int ret;
 
 	if (!map)
 		return ism_fail(ism, ENOMEM, "no memory for %zu bytes", len);
 	if (!reserve(ism, map)) {
-		munmap(map->mem, len);
-		free(map);
+		free_memory(map);
 		return ism_fail(ism, ENOSPC,
 				"no IOVA for %zu bytes is left; free a DMB", len);
 	}
@@ -137,7 +147,7 @@ int ism_map(struct ism *ism, size_t len, struct ism_mapping **out)
 }
 
 /**
- * ism_unmap() - take memory away from the function and free it
+ * ism_unmap() - take memory away from the function; the library's own is freed
  * @ism: open handle
  * @map: the mapping
  *
@@ -163,4 +173,20 @@ void ism_unmap_all(struct ism *ism)
 {
 	while (ism->mappings)
 		drop(ism, ism->mappings);
+}
+
+/**
+ * ism_iova_ranges() - what IOVAs the kernel allows for a function
+ * @ism: open handle
+ * @ranges: filled in, in the kernel's order; the library takes IOVAs from there
+ * @max: room in @ranges
+ *
+ * Return: how many there are, which may be more than @max.
+ */
+unsigned int ism_iova_ranges(const struct ism *ism, struct ism_range *ranges,
+			     unsigned int max)
+{
+	for (unsigned int i = 0; i < ism->nr_ranges && i < max; i++)
+		ranges[i] = ism->ranges[i];
+	return ism->nr_ranges;
 }

@@ -26,36 +26,21 @@
 
 /**
  * struct vfio - a function that is open
- * @device: its file
- * @group: its group's file, -1 with iommufd
- * @iommu: the container, or /dev/iommu
+ * @fd: its files; with a group, the kernel gave the device's
  * @ioas: number of the address space at iommufd
- * @offset: of each region in @device, as the kernel said
- * @size: of each region
+ * @region: where the kernel says that each lies
  */
 struct vfio {
-	int device;
-	int group;
-	int iommu;
+	struct ism_nodes fd;
 	uint32_t ioas;
-	uint64_t offset[VFIO_PCI_NUM_REGIONS];
-	uint64_t size[VFIO_PCI_NUM_REGIONS];
+	struct ism_region region[VFIO_PCI_NUM_REGIONS];
 };
-
-static void put_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
 
 static void vfio_close(struct ism *ism)
 {
 	struct vfio *v = ism->priv;
 
-	put_fd(&v->device);
-	put_fd(&v->group);
-	put_fd(&v->iommu);
+	ism_nodes_close(&v->fd);
 	free(v);
 	ism->priv = NULL;
 }
@@ -68,7 +53,7 @@ static int vfio_load(struct ism *ism, int bar, uint64_t offset, void *buf,
 	struct vfio *v = ism->priv;
 	ssize_t n;
 
-	n = pread(v->device, buf, len, (off_t)(v->offset[bar] + offset));
+	n = pread(v->fd.device, buf, len, (off_t)(v->region[bar].offset + offset));
 	if (n < 0)
 		return -errno;
 	return (size_t)n == len ? 0 : -EIO;
@@ -80,19 +65,20 @@ static ssize_t vfio_store(struct ism *ism, int bar, uint64_t offset,
 	struct vfio *v = ism->priv;
 	ssize_t ret;
 
-	ret = pwritev(v->device, iov, n, (off_t)(v->offset[bar] + offset));
+	ret = pwritev(v->fd.device, iov, n, (off_t)(v->region[bar].offset + offset));
 	return ret < 0 ? -errno : ret;
 }
 
 static int vfio_config_command(struct vfio *v, uint16_t *cmd, bool write)
 {
-	uint64_t pos = v->offset[VFIO_PCI_CONFIG_REGION_INDEX] + PCI_COMMAND;
+	uint64_t pos = v->region[VFIO_PCI_CONFIG_REGION_INDEX].offset +
+		       PCI_COMMAND;
 	ssize_t n;
 
 	if (write)
-		n = pwrite(v->device, cmd, sizeof(*cmd), (off_t)pos);
+		n = pwrite(v->fd.device, cmd, sizeof(*cmd), (off_t)pos);
 	else
-		n = pread(v->device, cmd, sizeof(*cmd), (off_t)pos);
+		n = pread(v->fd.device, cmd, sizeof(*cmd), (off_t)pos);
 	if (n < 0)
 		return -errno;
 	return n == sizeof(*cmd) ? 0 : -EIO;
@@ -121,7 +107,7 @@ static int vfio_reset(struct ism *ism)
 {
 	struct vfio *v = ism->priv;
 
-	if (ioctl(v->device, VFIO_DEVICE_RESET))
+	if (ioctl(v->fd.device, VFIO_DEVICE_RESET))
 		return ism_fail(ism, errno, "the kernel could not reset it: %s",
 				strerror(errno));
 	return 0;
@@ -131,27 +117,50 @@ static int vfio_fd(const struct ism *ism)
 {
 	const struct vfio *v = ism->priv;
 
-	return v->device;
+	return v->fd.device;
+}
+
+static int get_region(int device, unsigned int index, struct ism_region *region)
+{
+	struct vfio_region_info info = { .argsz = sizeof(info), .index = index };
+
+	if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info))
+		return -errno;
+	*region = (struct ism_region) {
+		.offset = info.offset,
+		.size = info.size,
+		.flags = info.flags,
+	};
+	return 0;
+}
+
+/**
+ * ism_get_region() - where a region of the vfio device lies
+ * @ism: open handle
+ * @index: VFIO_PCI_BAR0_REGION_INDEX and so on, of <linux/vfio.h>
+ * @region: filled in
+ *
+ * For what the library does not wrap, with ism_device_fd().
+ *
+ * Return: 0 or a negative errno: -EBADF while the handle is not open, the
+ * kernel's when there is no such region.
+ */
+int ism_get_region(const struct ism *ism, unsigned int index,
+		   struct ism_region *region)
+{
+	return get_region(ism_device_fd(ism), index, region);
 }
 
 static int vfio_get_regions(struct ism *ism)
 {
 	struct vfio *v = ism->priv;
-	struct vfio_region_info info;
 
-	for (unsigned int i = 0; i < VFIO_PCI_NUM_REGIONS; i++) {
-		memset(&info, 0, sizeof(info));
-		info.argsz = sizeof(info);
-		info.index = i;
-		/* A region that the function does not have may be an error */
-		if (ioctl(v->device, VFIO_DEVICE_GET_REGION_INFO, &info))
-			continue;
-		v->offset[i] = info.offset;
-		v->size[i] = info.size;
-	}
-	if (v->size[VFIO_PCI_BAR0_REGION_INDEX] >> ISM_TOKEN_BITS &&
-	    v->size[VFIO_PCI_BAR2_REGION_INDEX] >= ISM_WINDOW &&
-	    v->size[VFIO_PCI_CONFIG_REGION_INDEX])
+	/* A region that the function does not have may be an error */
+	for (unsigned int i = 0; i < VFIO_PCI_NUM_REGIONS; i++)
+		get_region(v->fd.device, i, &v->region[i]);
+	if (v->region[VFIO_PCI_BAR0_REGION_INDEX].size >> ISM_TOKEN_BITS &&
+	    v->region[VFIO_PCI_BAR2_REGION_INDEX].size >= ISM_WINDOW &&
+	    v->region[VFIO_PCI_CONFIG_REGION_INDEX].size)
 		return 0;
 	return ism_fail(ism, ENODEV,
 			"not an ISM function: BAR0 or BAR2 is missing or too small");
@@ -185,10 +194,10 @@ static int vfio_set_irq(struct ism *ism, enum ism_irq irq, int fd)
 	struct vfio *v = ism->priv;
 	int32_t efd = fd;
 
-	if (ioctl(v->device, VFIO_DEVICE_GET_IRQ_INFO, &info) || !info.count)
+	if (ioctl(v->fd.device, VFIO_DEVICE_GET_IRQ_INFO, &info) || !info.count)
 		return -ENOTTY;
 	memcpy(u.bytes + offsetof(struct vfio_irq_set, data), &efd, sizeof(efd));
-	return ioctl(v->device, VFIO_DEVICE_SET_IRQS, &u) ? -errno : 0;
+	return ioctl(v->fd.device, VFIO_DEVICE_SET_IRQS, &u) ? -errno : 0;
 }
 
 /* What sysfs knows */
@@ -240,7 +249,7 @@ static int sysfs_number(const struct ism *ism, const char *name,
 	return n == 1 ? 0 : -EINVAL;
 }
 
-static int check_driver(struct ism *ism)
+static int check_driver(struct ism *ism, unsigned int *maxstbl)
 {
 	char driver[64], path[PATH_MAX];
 	int ret;
@@ -253,7 +262,7 @@ static int check_driver(struct ism *ism)
 		return ism_fail(ism, ENODEV,
 				"no driver is bound to it; 'ism-vfio bind %s' binds ism_vfio_pci",
 				ism->name);
-	ret = sysfs_number(ism, "ism_vfio/maxstbl", &ism->maxstbl);
+	ret = sysfs_number(ism, "ism_vfio/maxstbl", maxstbl);
 	if (ret)
 		return ism_fail(ism, ENODEV,
 				"it is bound to %s; 'ism-vfio bind %s' binds ism_vfio_pci",
@@ -261,19 +270,22 @@ static int check_driver(struct ism *ism)
 	return 0;
 }
 
-static int open_failed(struct ism *ism, const char *path)
+/* Opening a node is what needs rights */
+static int open_node(struct ism *ism, const char *path, int *fd)
 {
-	int err = errno;
 	const char *hint = "";
 
-	if (err == EBUSY)
+	*fd = open(path, O_RDWR | O_CLOEXEC);
+	if (*fd >= 0)
+		return 0;
+	if (errno == EBUSY)
 		hint = " (another process has the function)";
-	else if (err == EACCES || err == EPERM)
+	else if (errno == EACCES || errno == EPERM)
 		hint = " (you may need to be root, or the owner of this node)";
-	else if (err == ENOENT)
+	else if (errno == ENOENT)
 		hint = " (is the vfio module loaded?)";
-	return ism_fail(ism, err, "cannot open %s: %s%s", path, strerror(err),
-			hint);
+	return ism_fail(ism, errno, "cannot open %s: %s%s", path,
+			strerror(errno), hint);
 }
 
 /*
@@ -314,7 +326,7 @@ static int group_map(struct ism *ism, void *mem, size_t len, uint64_t iova)
 	};
 	struct vfio *v = ism->priv;
 
-	return ioctl(v->iommu, VFIO_IOMMU_MAP_DMA, &map) ? -errno : 0;
+	return ioctl(v->fd.iommu, VFIO_IOMMU_MAP_DMA, &map) ? -errno : 0;
 }
 
 static int group_unmap(struct ism *ism, uint64_t iova, size_t len)
@@ -326,7 +338,7 @@ static int group_unmap(struct ism *ism, uint64_t iova, size_t len)
 	};
 	struct vfio *v = ism->priv;
 
-	return ioctl(v->iommu, VFIO_IOMMU_UNMAP_DMA, &unmap) ? -errno : 0;
+	return ioctl(v->fd.iommu, VFIO_IOMMU_UNMAP_DMA, &unmap) ? -errno : 0;
 }
 
 static int group_add_ranges(struct ism *ism, const struct vfio_iommu_type1_info *info,
@@ -372,14 +384,14 @@ static int group_get_ranges(struct ism *ism)
 	struct vfio_iommu_type1_info *info;
 	int ret = -ENODATA;
 
-	if (ioctl(v->iommu, VFIO_IOMMU_GET_INFO, &head))
+	if (ioctl(v->fd.iommu, VFIO_IOMMU_GET_INFO, &head))
 		return ism_fail(ism, errno, "cannot ask for the IOMMU's ranges: %s",
 				strerror(errno));
 	info = calloc(1, head.argsz);
 	if (!info)
 		return ism_fail(ism, ENOMEM, "out of memory");
 	info->argsz = head.argsz;
-	if (!ioctl(v->iommu, VFIO_IOMMU_GET_INFO, info))
+	if (!ioctl(v->fd.iommu, VFIO_IOMMU_GET_INFO, info))
 		ret = group_find_ranges(ism, info);
 	free(info);
 	if (ret)
@@ -388,37 +400,39 @@ static int group_get_ranges(struct ism *ism)
 	return 0;
 }
 
-static int container_open(struct ism *ism)
+static int group_nodes(struct ism *ism, struct ism_nodes *nodes)
 {
-	struct vfio *v = ism->priv;
+	char group[32], path[64];
+	int ret;
 
-	v->iommu = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	if (v->iommu < 0)
-		return open_failed(ism, "/dev/vfio/vfio");
-	if (ioctl(v->iommu, VFIO_GET_API_VERSION) != VFIO_API_VERSION ||
-	    !ioctl(v->iommu, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU))
-		return ism_fail(ism, ENOTSUP,
-				"the kernel lacks the vfio type 1 v2 IOMMU (modprobe vfio_iommu_type1)");
-	return 0;
+	if (sysfs_link(ism, "iommu_group", group, sizeof(group)))
+		return ism_fail(ism, ENODEV,
+				"it has no IOMMU group: the system has no IOMMU for it");
+	snprintf(path, sizeof(path), "/dev/vfio/%s", group);
+	ret = open_node(ism, "/dev/vfio/vfio", &nodes->iommu);
+	if (!ret)
+		ret = open_node(ism, path, &nodes->group);
+	return ret;
 }
 
-static int group_attach(struct ism *ism, const char *path)
+static int group_attach(struct ism *ism)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 	struct vfio *v = ism->priv;
 
-	v->group = open(path, O_RDWR | O_CLOEXEC);
-	if (v->group < 0)
-		return open_failed(ism, path);
-	if (ioctl(v->group, VFIO_GROUP_GET_STATUS, &status) ||
+	if (ioctl(v->fd.iommu, VFIO_GET_API_VERSION) != VFIO_API_VERSION ||
+	    !ioctl(v->fd.iommu, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU))
+		return ism_fail(ism, ENOTSUP,
+				"the kernel lacks the vfio type 1 v2 IOMMU (modprobe vfio_iommu_type1)");
+	if (ioctl(v->fd.group, VFIO_GROUP_GET_STATUS, &status) ||
 	    !(status.flags & VFIO_GROUP_FLAGS_VIABLE))
 		return ism_fail(ism, EPERM,
-				"its group %s is not viable: bind each function of the group to a vfio driver",
-				path);
-	if (ioctl(v->group, VFIO_GROUP_SET_CONTAINER, &v->iommu))
-		return ism_fail(ism, errno, "cannot put %s into a container: %s",
-				path, strerror(errno));
-	if (ioctl(v->iommu, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+				"its group is not viable: bind each function of the group to a vfio driver");
+	if (ioctl(v->fd.group, VFIO_GROUP_SET_CONTAINER, &v->fd.iommu))
+		return ism_fail(ism, errno,
+				"cannot put its group into a container: %s",
+				strerror(errno));
+	if (ioctl(v->fd.iommu, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
 		return ism_fail(ism, errno, "cannot set up the IOMMU: %s",
 				strerror(errno));
 	return 0;
@@ -427,20 +441,13 @@ static int group_attach(struct ism *ism, const char *path)
 static int group_open(struct ism *ism)
 {
 	struct vfio *v = ism->priv;
-	char group[32], path[64];
 	int ret;
 
-	if (sysfs_link(ism, "iommu_group", group, sizeof(group)))
-		return ism_fail(ism, ENODEV,
-				"it has no IOMMU group: the system has no IOMMU for it");
-	snprintf(path, sizeof(path), "/dev/vfio/%s", group);
-	ret = container_open(ism);
-	if (!ret)
-		ret = group_attach(ism, path);
+	ret = group_attach(ism);
 	if (ret)
 		return ret;
-	v->device = ioctl(v->group, VFIO_GROUP_GET_DEVICE_FD, ism->name);
-	if (v->device < 0)
+	v->fd.device = ioctl(v->fd.group, VFIO_GROUP_GET_DEVICE_FD, ism->name);
+	if (v->fd.device < 0)
 		return device_failed(ism, "get it from its group");
 	return group_get_ranges(ism);
 }
@@ -475,7 +482,7 @@ static int iommufd_map(struct ism *ism, void *mem, size_t len, uint64_t iova)
 		.iova = iova,
 	};
 
-	return ioctl(v->iommu, IOMMU_IOAS_MAP, &map) ? -errno : 0;
+	return ioctl(v->fd.iommu, IOMMU_IOAS_MAP, &map) ? -errno : 0;
 }
 
 static int iommufd_unmap(struct ism *ism, uint64_t iova, size_t len)
@@ -488,7 +495,7 @@ static int iommufd_unmap(struct ism *ism, uint64_t iova, size_t len)
 		.length = len,
 	};
 
-	return ioctl(v->iommu, IOMMU_IOAS_UNMAP, &unmap) ? -errno : 0;
+	return ioctl(v->fd.iommu, IOMMU_IOAS_UNMAP, &unmap) ? -errno : 0;
 }
 
 static int iommufd_get_ranges(struct ism *ism)
@@ -503,7 +510,7 @@ static int iommufd_get_ranges(struct ism *ism)
 	};
 
 	/* More than there is room for: those that came will do */
-	if (ioctl(v->iommu, IOMMU_IOAS_IOVA_RANGES, &cmd) && errno != EMSGSIZE)
+	if (ioctl(v->fd.iommu, IOMMU_IOAS_IOVA_RANGES, &cmd) && errno != EMSGSIZE)
 		return ism_fail(ism, errno, "cannot ask for the IOMMU's ranges: %s",
 				strerror(errno));
 	for (uint32_t i = 0; i < cmd.num_iovas && i < ARRAY_SIZE(r); i++)
@@ -516,10 +523,10 @@ static int iommufd_bind(struct ism *ism)
 	struct vfio *v = ism->priv;
 	struct vfio_device_bind_iommufd bind = {
 		.argsz = sizeof(bind),
-		.iommufd = v->iommu,
+		.iommufd = v->fd.iommu,
 	};
 
-	if (!ioctl(v->device, VFIO_DEVICE_BIND_IOMMUFD, &bind))
+	if (!ioctl(v->fd.device, VFIO_DEVICE_BIND_IOMMUFD, &bind))
 		return 0;
 	/* A node opens as often as you like; its second bind is EINVAL */
 	if (errno == EINVAL || errno == EBUSY)
@@ -535,12 +542,12 @@ static int iommufd_attach(struct ism *ism)
 	};
 	struct vfio *v = ism->priv;
 
-	if (ioctl(v->iommu, IOMMU_IOAS_ALLOC, &alloc))
+	if (ioctl(v->fd.iommu, IOMMU_IOAS_ALLOC, &alloc))
 		return ism_fail(ism, errno, "cannot make an IO address space: %s",
 				strerror(errno));
 	v->ioas = alloc.out_ioas_id;
 	attach.pt_id = v->ioas;
-	if (ioctl(v->device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
+	if (ioctl(v->fd.device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
 		return ism_fail(ism, errno,
 				"cannot attach it to an IO address space: %s",
 				strerror(errno));
@@ -578,9 +585,8 @@ static bool iommufd_usable(const struct ism *ism)
 	       !access(node, F_OK) && !access("/dev/iommu", F_OK);
 }
 
-static int iommufd_open(struct ism *ism)
+static int iommufd_nodes(struct ism *ism, struct ism_nodes *nodes)
 {
-	struct vfio *v = ism->priv;
 	char node[PATH_MAX];
 	int ret;
 
@@ -588,12 +594,16 @@ static int iommufd_open(struct ism *ism)
 	if (ret)
 		return ism_fail(ism, -ret,
 				"it has no vfio device node: the kernel lacks CONFIG_VFIO_DEVICE_CDEV");
-	v->iommu = open("/dev/iommu", O_RDWR | O_CLOEXEC);
-	if (v->iommu < 0)
-		return open_failed(ism, "/dev/iommu");
-	v->device = open(node, O_RDWR | O_CLOEXEC);
-	if (v->device < 0)
-		return open_failed(ism, node);
+	ret = open_node(ism, "/dev/iommu", &nodes->iommu);
+	if (!ret)
+		ret = open_node(ism, node, &nodes->device);
+	return ret;
+}
+
+static int iommufd_open(struct ism *ism)
+{
+	int ret;
+
 	ret = iommufd_bind(ism);
 	if (!ret)
 		ret = iommufd_attach(ism);
@@ -629,42 +639,59 @@ static int iommufd_open(struct ism *ism)
 			"this libism was built with kernel headers that lack iommufd");
 }
 
+static int iommufd_nodes(struct ism *ism, struct ism_nodes *nodes)
+{
+	(void)nodes;
+	return iommufd_open(ism);
+}
+
 #define iommufd_transport group_transport
 
 #endif
 
-static int vfio_new(struct ism *ism)
+/**
+ * ism_vfio_nodes() - open the nodes of a function
+ * @ism: closed handle with a name
+ * @how: interface to use
+ * @nodes: filled in; for the caller to close also after an error
+ *
+ * Return: 0 or a negative errno.
+ */
+int ism_vfio_nodes(struct ism *ism, enum ism_iommu how, struct ism_nodes *nodes)
 {
-	struct vfio *v = calloc(1, sizeof(*v));
+	int ret;
 
-	if (!v)
-		return ism_fail(ism, ENOMEM, "out of memory");
-	v->device = -1;
-	v->group = -1;
-	v->iommu = -1;
-	ism->priv = v;
-	return 0;
+	ret = check_driver(ism, &nodes->maxstbl);
+	if (ret)
+		return ret;
+	if (how == ISM_IOMMU_IOMMUFD ||
+	    (how == ISM_IOMMU_AUTO && iommufd_usable(ism)))
+		return iommufd_nodes(ism, nodes);
+	return group_nodes(ism, nodes);
 }
 
 /**
  * ism_vfio_open() - open a function over vfio and bring the protocol up
  * @ism: closed handle with a name
- * @how: interface to use
+ * @nodes: of the function; they become the handle's if this works, and are
+ *	closed if it fails
  *
  * Return: 0 or a negative errno, with everything given back.
  */
-int ism_vfio_open(struct ism *ism, enum ism_iommu how)
+int ism_vfio_open(struct ism *ism, struct ism_nodes *nodes)
 {
-	bool iommufd;
+	bool iommufd = nodes->group < 0;
+	struct vfio *v;
 	int ret;
 
-	ret = check_driver(ism);
-	if (!ret)
-		ret = vfio_new(ism);
-	if (ret)
-		return ret;
-	iommufd = how == ISM_IOMMU_IOMMUFD ||
-		  (how == ISM_IOMMU_AUTO && iommufd_usable(ism));
+	v = calloc(1, sizeof(*v));
+	if (!v) {
+		ism_nodes_close(nodes);
+		return ism_fail(ism, ENOMEM, "out of memory");
+	}
+	v->fd = *nodes;
+	ism->priv = v;
+	ism->maxstbl = nodes->maxstbl;
 	ret = iommufd ? iommufd_open(ism) : group_open(ism);
 	if (!ret)
 		ret = vfio_get_regions(ism);
@@ -673,5 +700,5 @@ int ism_vfio_open(struct ism *ism, enum ism_iommu how)
 		return ret;
 	}
 	return ism_attach(ism, iommufd ? &iommufd_transport : &group_transport,
-			  ism->priv);
+			  v);
 }

@@ -431,6 +431,55 @@ TEST_F(libism, registers_a_dmb)
 	EXPECT_EQ(1ull << 28, get(last(self->m)->body, 8));
 }
 
+TEST_F(libism, lends_a_dmb_to_one_peer_after_the_other)
+{
+	unsigned int nr = self->m->nr_commands;
+	size_t mapped = self->m->mapped;
+	struct ism_dmb *dmb;
+
+	ASSERT_EQ(0, ism_dmb_new(self->ism, NULL, 1, &dmb));
+	EXPECT_EQ(nr, self->m->nr_commands);
+	EXPECT_EQ(false, dmb->registered);
+	EXPECT_EQ(0, ism_dmb_unregister(dmb));
+	EXPECT_EQ(nr, self->m->nr_commands);
+
+	ASSERT_EQ(0, ism_dmb_register(dmb, PEER, 5));
+	EXPECT_EQ(true, dmb->registered);
+	EXPECT_EQ(-EALREADY, ism_dmb_register(dmb, PEER, 5));
+	memset(dmb->mem, 7, dmb->len);
+	ASSERT_EQ(0, ism_dmb_unregister(dmb));
+	EXPECT_EQ(0x0b, last(self->m)->code);
+	ASSERT_EQ(0, ism_dmb_register(dmb, PEER + 1, ISM_NO_VLAN));
+	EXPECT_EQ(PEER + 1, get(last(self->m)->body + 24, 8));
+	EXPECT_EQ(0, get(last(self->m)->body + 16, 8));
+	EXPECT_EQ(7, *(char *)dmb->mem);
+
+	ASSERT_EQ(0, ism_dmb_unregister(dmb));
+	nr = self->m->nr_commands;
+	ASSERT_EQ(0, ism_dmb_free(dmb));
+	EXPECT_EQ(nr, self->m->nr_commands);
+	EXPECT_EQ(mapped, self->m->mapped);
+}
+
+TEST_F(libism, takes_memory_of_the_caller)
+{
+	struct ism_dmb *dmb;
+	char *mem = NULL;
+
+	ASSERT_EQ(0, posix_memalign((void **)&mem, ISM_PAGE, 3 * ISM_PAGE));
+	mem[0] = 42;
+	EXPECT_EQ(-EINVAL, ism_dmb_new(self->ism, mem + 1, ISM_PAGE, &dmb));
+	EXPECT_EQ(-EINVAL, ism_dmb_new(self->ism, mem, ISM_PAGE + 1, &dmb));
+	ASSERT_EQ(0, ism_dmb_new(self->ism, mem, 3 * ISM_PAGE, &dmb));
+	EXPECT_EQ((void *)mem, dmb->mem);
+	ASSERT_EQ(0, ism_dmb_register(dmb, PEER, ISM_NO_VLAN));
+	EXPECT_EQ(3 * ISM_PAGE, get(last(self->m)->body + 8, 4));
+	ASSERT_EQ(0, ism_dmb_free(dmb));
+	/* still there, and the caller's to free */
+	EXPECT_EQ(42, mem[0]);
+	free(mem);
+}
+
 TEST_F(libism, decodes_info)
 {
 	uint8_t *resp = self->m->resp;
@@ -821,6 +870,31 @@ TEST_F(libism, takes_iovas_where_the_kernel_allows_them)
 	EXPECT_EQ(-EINVAL, ism_dmb_alloc(self->ism, 0, PEER, -1, dmb));
 	EXPECT_EQ(-EINVAL, ism_dmb_alloc(self->ism, ISM_DMB_MAX + 1, PEER, -1,
 					 dmb));
+}
+
+TEST_F(libism, tells_the_allowed_iovas)
+{
+	struct ism_range ranges[2] = { 0 };
+
+	ASSERT_EQ(2, ism_iova_ranges(self->ism, ranges, 1));
+	EXPECT_EQ(self->ism->ranges[0].first, ranges[0].first);
+	EXPECT_EQ(self->ism->ranges[0].last, ranges[0].last);
+	EXPECT_EQ(0, ranges[1].last);
+	ASSERT_EQ(2, ism_iova_ranges(self->ism, ranges, 2));
+	EXPECT_EQ(self->ism->ranges[1].last, ranges[1].last);
+}
+
+TEST_F(libism, registers_after_a_reset_only_what_was_registered)
+{
+	struct ism_dmb *dmb[2];
+
+	ASSERT_EQ(0, ism_dmb_alloc(self->ism, 1, PEER, -1, &dmb[0]));
+	ASSERT_EQ(0, ism_dmb_new(self->ism, NULL, 1, &dmb[1]));
+	self->m->nr_commands = 0;
+	ASSERT_EQ(0, ism_reset(self->ism));
+	/* REG_SBA, REG_IEQ, READ_GID, REG_DMB */
+	EXPECT_EQ(4, self->m->nr_commands);
+	EXPECT_EQ(false, dmb[1]->registered);
 }
 
 TEST_F(libism, gives_everything_back_when_a_dmb_fails)
