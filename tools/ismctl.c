@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ismctl.h"
+#include "link.h"
 
 #define OPEN_NS		2000000000ll	/* for another process to let go */
 #define OPEN_RETRY_US	50000
@@ -93,20 +93,6 @@ void run_close(struct run *run)
 	ism_close(run->ism);
 }
 
-static int cmd_info(struct run *run)
-{
-	struct ism_info info;
-	int ret;
-
-	ret = run_open(run);
-	if (!ret && ism_cmd_query_info(run->ism, &info))
-		ret = run_fail(run, STATUS_FAILED, "%s", ism_strerror(run->ism));
-	if (!ret)
-		report_info(run, &info);
-	run_close(run);
-	return ret;
-}
-
 /* Options */
 
 enum option_key {
@@ -118,56 +104,133 @@ enum option_key {
 	OPT_TIMEOUT = 'T',
 	OPT_DMB = 'd',
 	OPT_INTERFACE = 'i',
+	OPT_COUNT = 'c',
+	OPT_SIZE = 's',
+	OPT_SVG = 'S',
+	OPT_SECONDS = 'n',
+	OPT_CODE = 'C',
+	OPT_INFO = 'I',
+	OPT_TOKEN = 'k',
+	OPT_SIGNAL = 'g',
 };
 
-#define COMMON_OPTIONS							\
-	{ "json", OPT_JSON, NULL, 0,					\
-	  "Print the result as one line of JSON", 0 },			\
-	{ "interface", OPT_INTERFACE, "NAME", 0,			\
-	  "Interface of vfio: auto (default), group or iommufd", 0 }
+#define OPTION(name, key, arg, doc)	{ name, key, arg, 0, doc, 0 }
 
-#define TRANSFER_OPTIONS						\
+#define COMMON_OPTIONS							\
+	OPTION("json", OPT_JSON, NULL, "Print results as JSON"),	\
+	OPTION("interface", OPT_INTERFACE, "NAME",			\
+	       "Interface of vfio: auto (default), group or iommufd")
+
+#define LINK_OPTIONS							\
 	COMMON_OPTIONS,							\
-	{ "timeout", OPT_TIMEOUT, "SECONDS", 0,				\
-	  "How long to wait for the peer to come; 0: for ever (default: 30)", 0 }, \
-	{ "quiet", OPT_QUIET, NULL, 0,					\
-	  "Neither progress nor summary", 0 }
+	OPTION("timeout", OPT_TIMEOUT, "SECONDS",			\
+	       "How long to wait for the peer to come; 0: for ever (default: 30)")
+
+#define QUIET_OPTION							\
+	OPTION("quiet", OPT_QUIET, NULL, "Neither progress nor summary")
+
+#define TO_OPTION							\
+	OPTION("to", OPT_TO, "PEER",					\
+	       "GID of the peer's function (0x...), or its name if it is in this system")
+
+static const struct argp_option common_options[] = {
+	COMMON_OPTIONS,
+	{ 0 }
+};
+
+static const struct argp_option watch_options[] = {
+	OPTION("from", OPT_FROM, "PEER",
+	       "Make a DMB that this one may write and signal: a GID, or the name of a function in this system"),
+	OPTION("dmb", OPT_DMB, "BYTES", "Size of that DMB (default: 1048576)"),
+	OPTION("count", OPT_COUNT, "N", "End after N events (default: never)"),
+	COMMON_OPTIONS,
+	{ 0 }
+};
+
+static const struct argp_option signal_options[] = {
+	TO_OPTION,
+	OPTION("code", OPT_CODE, "N", "Code of the event (default: 0)"),
+	OPTION("info", OPT_INFO, "N", "Info of the event (default: 0)"),
+	OPTION("token", OPT_TOKEN, "TOKEN",
+	       "Store one byte, 0, to the begin of this DMB of the peer's, with a signal, in place of an event"),
+	OPTION("signal", OPT_SIGNAL, "N", "Number of the signal, 0 to 15 (default: 0)"),
+	COMMON_OPTIONS,
+	{ 0 }
+};
 
 static const struct argp_option send_options[] = {
-	{ "to", OPT_TO, "PEER", 0,
-	  "GID of the receiving function (0x...), or its name if it is in this system",
-	  0 },
-	TRANSFER_OPTIONS,
+	TO_OPTION,
+	LINK_OPTIONS,
+	QUIET_OPTION,
 	{ 0 }
 };
 
 static const struct argp_option recv_options[] = {
-	{ "from", OPT_FROM, "PEER", 0,
-	  "Take only this sender: a GID or the name of a function in this system (default: the first that calls)",
-	  0 },
-	{ "output", OPT_OUTPUT, "FILE", 0,
-	  "Write here (default: -, which is stdout; then the summary goes to stderr)",
-	  0 },
-	{ "dmb", OPT_DMB, "BYTES", 0,
-	  "Size of the data DMB, up to 1048576, which is the default", 0 },
-	TRANSFER_OPTIONS,
+	OPTION("from", OPT_FROM, "PEER",
+	       "Take only this sender: a GID or the name of a function in this system (default: the first that calls)"),
+	OPTION("output", OPT_OUTPUT, "FILE",
+	       "Write here (default: -, which is stdout; then the summary goes to stderr)"),
+	OPTION("dmb", OPT_DMB, "BYTES",
+	       "Size of the data DMB, up to 1048576, which is the default"),
+	LINK_OPTIONS,
+	QUIET_OPTION,
 	{ 0 }
 };
 
-static const struct argp_option info_options[] = {
+static const struct argp_option ping_options[] = {
+	TO_OPTION,
+	OPTION("count", OPT_COUNT, "N", "Round trips (default: 1000)"),
+	OPTION("size", OPT_SIZE, "BYTES", "Bytes of each (default: 64)"),
+	LINK_OPTIONS,
+	{ 0 }
+};
+
+static const struct argp_option bench_options[] = {
+	TO_OPTION,
+	OPTION("seconds", OPT_SECONDS, "N", "Time for each size (default: 1)"),
+	OPTION("svg", OPT_SVG, "FILE", "Plot the bytes per second here"),
+	LINK_OPTIONS,
+	{ 0 }
+};
+
+static const struct argp_option selftest_options[] = {
+	OPTION("to", OPT_TO, "PEER",
+	       "Store into this function of this system, which must be free (default: into the function itself)"),
 	COMMON_OPTIONS,
 	{ 0 }
 };
 
 #define EXIT_CODES							\
-	"Exit codes: 0 done, and both SHA-256 digests are the same; "	\
+	"Exit codes: 0 done, and what arrived is what was sent; "	\
 	"1 something failed here or at the peer; 2 wrong arguments; "	\
 	"3 the peer did not come in time; 4 the peer went away; "	\
 	"5 what arrived is not what was sent."
 
+static const char list_doc[] =
+	"List the ISM functions of this system: driver, IOMMU group, longest store block, GID."
+	"\vOnly the function knows its GID: it is asked where it is bound to ism_vfio_pci and free.\n";
+
+static const char info_doc[] =
+	"Print the GID of FUNCTION, what else it says about itself, and what vfio says about it."
+	"\vThe function must not be in use: it is reset.\n";
+
+static const char regs_doc[] =
+	"Print the PCI registers and the command window of FUNCTION."
+	"\vThe window shows the answer to the last command, which is the READ_GID of opening it. BAR0 can only be written.\n";
+
+static const char watch_doc[] =
+	"Print the events of FUNCTION as they come, and the signals of a DMB."
+	"\vEnd it with Ctrl-C.\n\n"
+	"  ismctl watch 0012:00:00.0 --from 0011:00:00.0 &    # prints a token\n"
+	"  ismctl signal 0011:00:00.0 --to 0012:00:00.0 --code 7 --info 42\n"
+	"  ismctl signal 0011:00:00.0 --to 0012:00:00.0 --token 0x... --signal 3\n";
+
+static const char signal_doc[] =
+	"Put an event into the event queue of a peer, or signal one of its DMBs.";
+
 static const char send_doc[] =
 	"Send FILE, or stdin (-, the default), to the 'ismctl recv' that uses the function with the GID of --to."
-	"\vBoth sides may be started in any order. The receiver prints its GID; 'ismctl info' does too.\n\n"
+	"\vBoth sides may be started in any order. The receiver prints its GID; 'ismctl list' does too.\n\n"
 	"  ismctl recv 0012:00:00.0 -o copy &\n"
 	"  ismctl send 0011:00:00.0 --to 0012:00:00.0 file\n"
 	"  tar c dir | ismctl send 0011:00:00.0 --to 0x1234\n\n" EXIT_CODES;
@@ -178,30 +241,51 @@ static const char recv_doc[] =
 	"  ismctl recv 0012:00:00.0 -o copy\n"
 	"  ismctl recv 0012:00:00.0 --from 0011:00:00.0 | tar x\n\n" EXIT_CODES;
 
-static const char info_doc[] =
-	"Print the GID of FUNCTION and what else it says about itself."
-	"\vThe function must not be in use.";
+static const char ping_doc[] =
+	"Measure round trips to an 'ismctl recv': bytes and a signal into its DMB, an answer and a signal into ours."
+	"\v  ismctl recv 0012:00:00.0 -o /dev/null &\n"
+	"  ismctl ping 0011:00:00.0 --to 0012:00:00.0\n\n" EXIT_CODES;
 
-static int parse_timeout(struct run *run, const char *arg)
+static const char bench_doc[] =
+	"Measure moves of 1 byte to 1 MiB into the DMB of an 'ismctl recv'."
+	"\v  ismctl recv 0012:00:00.0 -o /dev/null &\n"
+	"  ismctl bench 0011:00:00.0 --to 0012:00:00.0 --svg moves.svg\n\n" EXIT_CODES;
+
+static const char selftest_doc[] =
+	"Check FUNCTION step by step: commands, every length of a store, signals, events, reset."
+	"\vNo other function is touched. The report is for pasting into a bug report. Exit code 1 when a step failed.\n";
+
+/* What options take a number, and which */
+static const struct number {
+	int key;
+	uint64_t min;
+	uint64_t max;
+	size_t offset;
+} numbers[] = {
+	{ OPT_TIMEOUT, 0, 1000000, offsetof(struct run, timeout) },
+	/* each of the slots has at least one byte */
+	{ OPT_DMB, 1, ISM_DMB_MAX, offsetof(struct run, dmb_len) },
+	{ OPT_COUNT, 1, 100000000, offsetof(struct run, count) },
+	{ OPT_SIZE, 1, ISM_DMB_MAX / LINK_SLOTS, offsetof(struct run, size) },
+	{ OPT_SECONDS, 1, 3600, offsetof(struct run, seconds) },
+	{ OPT_CODE, 0, UINT32_MAX, offsetof(struct run, code) },
+	{ OPT_INFO, 0, UINT64_MAX, offsetof(struct run, info) },
+	{ OPT_TOKEN, 1, UINT64_MAX, offsetof(struct run, token) },
+	{ OPT_SIGNAL, 0, ISM_SIGNALS - 1, offsetof(struct run, signal) },
+};
+
+static int parse_number(struct run *run, const struct number *number,
+			const char *arg)
 {
+	unsigned long long n;
 	char *end;
-	long n = strtol(arg, &end, 10);
 
-	if (end == arg || *end || n < 0 || n > 1000000)
+	errno = 0;
+	n = strtoull(arg, &end, 0);
+	if (errno || end == arg || *end || *arg == '-' ||
+	    n < number->min || n > number->max)
 		return EINVAL;
-	run->timeout_ms = n ? (int)(n * 1000) : -1;
-	return 0;
-}
-
-/* Each of the slots has at least one byte */
-static int parse_dmb(struct run *run, const char *arg)
-{
-	char *end;
-	unsigned long n = strtoul(arg, &end, 0);
-
-	if (end == arg || *end || n < 1 || n > ISM_DMB_MAX)
-		return EINVAL;
-	run->dmb_len = n;
+	*(uint64_t *)((char *)run + number->offset) = n;
 	return 0;
 }
 
@@ -224,20 +308,18 @@ static int parse_interface(struct run *run, const char *arg)
 
 static int parse_value(struct run *run, int key, const char *arg)
 {
-	switch (key) {
-	case OPT_TIMEOUT:
-		return parse_timeout(run, arg);
-	case OPT_DMB:
-		return parse_dmb(run, arg);
-	default:
+	if (key == OPT_INTERFACE)
 		return parse_interface(run, arg);
-	}
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (numbers[i].key == key)
+			return parse_number(run, &numbers[i], arg);
+	return EINVAL;
 }
 
 static error_t parse_argument(struct run *run, char *arg,
 			      struct argp_state *state)
 {
-	if (!state->arg_num)
+	if (!state->arg_num && strcmp(run->command, "list") != 0)
 		run->function = arg;
 	else if (state->arg_num == 1 && !strcmp(run->command, "send"))
 		run->file = arg;
@@ -246,12 +328,26 @@ static error_t parse_argument(struct run *run, char *arg,
 	return 0;
 }
 
-static void check_arguments(const struct run *run, struct argp_state *state)
+/* The peers that the others name are theirs to choose */
+static bool needs_peer(const struct run *run)
 {
-	if (!run->function)
-		argp_error(state, "which function? For instance 0011:00:00.0");
-	if (!run->peer_arg && !strcmp(run->command, "send"))
-		argp_error(state, "--to is missing: who is to receive it?");
+	static const char *const commands[] = {
+		"send", "ping", "bench", "signal"
+	};
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(run->command, commands[i]))
+			return true;
+	return false;
+}
+
+static void check_arguments(struct run *run, struct argp_state *state)
+{
+	if (!run->function && strcmp(run->command, "list") != 0)
+		argp_error(state, "which function? 'ismctl list' names them");
+	if (!run->peer_arg && needs_peer(run))
+		argp_error(state, "--to is missing: who is the peer?");
+	run->timeout_ms = run->timeout ? (int)run->timeout * 1000 : -1;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -266,18 +362,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_OUTPUT:
 		run->file = arg;
 		return 0;
+	case OPT_SVG:
+		run->svg = arg;
+		return 0;
 	case OPT_QUIET:
 		run->quiet = true;
 		return 0;
 	case OPT_JSON:
 		run->json = true;
-		return 0;
-	case OPT_TIMEOUT:
-	case OPT_DMB:
-	case OPT_INTERFACE:
-		if (parse_value(run, key, arg))
-			argp_error(state, "'%s' is not a value that this option takes",
-				   arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		return parse_argument(run, arg, state);
@@ -285,7 +377,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		check_arguments(run, state);
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		if (!arg || key <= 0 || key > 255)
+			return ARGP_ERR_UNKNOWN;
+		if (parse_value(run, key, arg))
+			argp_error(state, "'%s' is not a value that this option takes",
+				   arg);
+		return 0;
 	}
 }
 
@@ -293,49 +390,49 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 struct command {
 	const char *name;
-	struct argp argp;
 	int (*run)(struct run *run);
+	bool transfers;
+	struct argp argp;
 };
 
+#define COMMAND(_name, _transfers, _options, _args) {			\
+	.name = #_name,							\
+	.run = cmd_##_name,						\
+	.transfers = _transfers,					\
+	.argp = {							\
+		.options = _options,					\
+		.parser = parse_option,					\
+		.args_doc = _args,					\
+		.doc = _name##_doc,					\
+	},								\
+}
+
 static const struct command commands[] = {
-	{
-		.name = "info",
-		.argp = {
-			.options = info_options,
-			.parser = parse_option,
-			.args_doc = "FUNCTION",
-			.doc = info_doc,
-		},
-		.run = cmd_info,
-	},
-	{
-		.name = "send",
-		.argp = {
-			.options = send_options,
-			.parser = parse_option,
-			.args_doc = "FUNCTION --to PEER [FILE]",
-			.doc = send_doc,
-		},
-		.run = cmd_send,
-	},
-	{
-		.name = "recv",
-		.argp = {
-			.options = recv_options,
-			.parser = parse_option,
-			.args_doc = "FUNCTION",
-			.doc = recv_doc,
-		},
-		.run = cmd_recv,
-	},
+	COMMAND(list, false, common_options, ""),
+	COMMAND(info, false, common_options, "FUNCTION"),
+	COMMAND(regs, false, common_options, "FUNCTION"),
+	COMMAND(watch, false, watch_options, "FUNCTION"),
+	COMMAND(signal, false, signal_options, "FUNCTION --to PEER"),
+	COMMAND(send, true, send_options, "FUNCTION --to PEER [FILE]"),
+	COMMAND(recv, true, recv_options, "FUNCTION"),
+	COMMAND(ping, false, ping_options, "FUNCTION --to PEER"),
+	COMMAND(bench, false, bench_options, "FUNCTION --to PEER"),
+	COMMAND(selftest, false, selftest_options, "FUNCTION"),
 };
 
 static const char main_doc[] =
 	"Look at s390 ISM functions and move data between them, over vfio."
 	"\vCommands ('ismctl COMMAND --help' tells more):\n\n"
-	"  info FUNCTION                     print its GID and state\n"
+	"  list                              the ISM functions of this system\n"
+	"  info FUNCTION                     GID, state, limits\n"
+	"  regs FUNCTION                     PCI registers and command window\n"
+	"  watch FUNCTION [--from PEER]      events and signals as they come\n"
+	"  signal FUNCTION --to PEER         send an event or a signal\n"
 	"  send FUNCTION --to PEER [FILE]    send a file or stdin\n"
-	"  recv FUNCTION [-o FILE]           receive into a file or to stdout\n\n"
+	"  recv FUNCTION [-o FILE]           receive into a file or to stdout\n"
+	"  ping FUNCTION --to PEER           time of round trips\n"
+	"  bench FUNCTION --to PEER          bytes per second by size\n"
+	"  selftest FUNCTION                 check a function step by step\n\n"
 	"FUNCTION is the PCI name of an ISM function that is bound to ism_vfio_pci ('ism-vfio bind FUNCTION'), for instance 0011:00:00.0.";
 
 struct main_args {
@@ -387,8 +484,11 @@ static void parse_command(const struct command *command, int argc, char **argv,
 	*run = (struct run) {
 		.command = command->name,
 		.file = "-",
-		.timeout_ms = 30000,
+		.timeout = 30,
 		.dmb_len = ISM_DMB_MAX,
+		.count = strcmp(command->name, "ping") ? 0 : 1000,
+		.size = 64,
+		.seconds = 1,
 	};
 	snprintf(name, sizeof(name), "ismctl %s", command->name);
 	argv[0] = name;
@@ -407,7 +507,7 @@ int main(int argc, char **argv)
 	/* a closed stdout is an error like others, to tell the peer about */
 	signal(SIGPIPE, SIG_IGN);
 	args.command->run(&run);
-	if (args.command->run != cmd_info)
+	if (args.command->transfers)
 		report_end(&run);
 	else if (run.status)
 		fprintf(stderr, "ismctl: %s\n", run.error);

@@ -40,10 +40,19 @@ enum status {
  * @function: PCI name of the function to use
  * @peer_arg: the peer as given, NULL if it was not
  * @file: file to send, or to write; "-" for stdin or stdout
- * @json: summary as JSON
+ * @svg: file for a plot, NULL without
+ * @json: results as JSON
  * @quiet: neither progress nor summary
- * @timeout_ms: to wait for the peer, negative for ever
+ * @timeout: seconds to wait for the peer, 0 for ever
+ * @timeout_ms: the same for poll(): negative for ever
  * @dmb_len: of the data DMB
+ * @count: round trips; events to watch, 0 for all
+ * @size: bytes of a round trip
+ * @seconds: per size of bench
+ * @code: of an event to send
+ * @info: of an event to send
+ * @token: of a DMB to signal, 0 for an event
+ * @signal: number of the signal
  * @iommu: interface of vfio to use
  * @out: where progress and summary go
  * @ism: the function
@@ -64,10 +73,19 @@ struct run {
 	const char *function;
 	const char *peer_arg;
 	const char *file;
+	const char *svg;
 	bool json;
 	bool quiet;
+	uint64_t timeout;
 	int timeout_ms;
-	size_t dmb_len;
+	uint64_t dmb_len;
+	uint64_t count;
+	uint64_t size;
+	uint64_t seconds;
+	uint64_t code;
+	uint64_t info;
+	uint64_t token;
+	uint64_t signal;
 	enum ism_iommu iommu;
 
 	FILE *out;
@@ -85,6 +103,18 @@ struct run {
 	char error[1024];
 };
 
+/**
+ * struct point - what bench measured for a size
+ * @size: bytes of a move
+ * @ops: moves
+ * @ns: that they took
+ */
+struct point {
+	size_t size;
+	uint64_t ops;
+	int64_t ns;
+};
+
 /* ismctl.c */
 int run_fail(struct run *run, enum status status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -93,6 +123,8 @@ int run_open(struct run *run);
 void run_close(struct run *run);
 
 /* peer.c */
+int peer_gid(const char *function, enum ism_iommu iommu, uint64_t *gid,
+	     char *why, size_t len);
 int peer_resolve(struct run *run);
 void peer_publish(struct run *run);
 void peer_unpublish(struct run *run);
@@ -100,11 +132,24 @@ void peer_unpublish(struct run *run);
 /* report.c */
 void report_progress(struct run *run);
 void report_end(struct run *run);
-void report_info(struct run *run, const struct ism_info *info);
 void digest_hex(const uint8_t *digest, char *hex);
+void json_string(FILE *out, const char *s);
 
-/* send.c, recv.c */
+/* plot.c */
+int plot_svg(struct run *run, const struct point *points, unsigned int n);
+
+/* The subcommands, each in the file of its name; info and regs are in info.c,
+ * watch and signal in watch.c
+ */
+int cmd_list(struct run *run);
+int cmd_info(struct run *run);
+int cmd_regs(struct run *run);
+int cmd_watch(struct run *run);
+int cmd_signal(struct run *run);
 int cmd_send(struct run *run);
 int cmd_recv(struct run *run);
+int cmd_ping(struct run *run);
+int cmd_bench(struct run *run);
+int cmd_selftest(struct run *run);
 
 #endif /* ISMCTL_H */

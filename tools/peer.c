@@ -86,39 +86,54 @@ static bool published(const char *function, uint64_t *gid)
 	return found;
 }
 
-/* A function that nobody has can be asked */
-static int ask(struct run *run)
+/**
+ * peer_gid() - ask a function of this system for its GID
+ * @function: PCI name; a function that is free is reset
+ * @iommu: interface of vfio to use
+ * @gid: filled in
+ * @why: room for a sentence when this fails
+ * @len: of @why
+ *
+ * Return: 0, -EBUSY when another process has the function that is no ismctl or
+ * has left no GID yet, or another negative errno.
+ */
+int peer_gid(const char *function, enum ism_iommu iommu, uint64_t *gid,
+	     char *why, size_t len)
 {
 	struct ism *ism = ism_new();
 	int ret;
 
-	if (!ism)
-		return run_fail(run, STATUS_FAILED, "out of memory");
-	ret = ism_open(ism, run->peer_arg, run->iommu);
+	if (!ism) {
+		snprintf(why, len, "out of memory");
+		return -ENOMEM;
+	}
+	ret = ism_open(ism, function, iommu);
 	if (!ret)
-		run->peer = ism_gid(ism);
-	else if (ret != -EBUSY)
-		ret = run_fail(run, STATUS_FAILED, "%s", ism_strerror(ism));
+		*gid = ism_gid(ism);
+	else
+		snprintf(why, len, "%s", ism_strerror(ism));
 	ism_free(ism);
+	if (ret == -EBUSY && published(function, gid))
+		ret = 0;
 	return ret;
 }
 
+/* Busy: with an ismctl that leaves its GID in a moment, or with a stranger */
 static int resolve_function(struct run *run)
 {
 	int64_t begin = now_ns();
+	char why[512];
 	int ret;
 
-	/* busy: by an ismctl that leaves its GID in a moment, or by a stranger */
-	while ((ret = ask(run)) == -EBUSY) {
-		if (published(run->peer_arg, &run->peer))
-			return 0;
+	while ((ret = peer_gid(run->peer_arg, run->iommu, &run->peer, why,
+			       sizeof(why))) == -EBUSY) {
 		if (now_ns() - begin > 2000000000ll)
 			return run_fail(run, STATUS_FAILED,
 					"%s is in use by another process, so that it cannot be asked for its GID: give the GID itself",
 					run->peer_arg);
 		usleep(RETRY_US);
 	}
-	return ret;
+	return ret ? run_fail(run, STATUS_FAILED, "%s", why) : 0;
 }
 
 /**

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * ismctl: progress bar, summary, JSON
+ * ismctl: progress bar and summary of a transfer
  */
 #include <string.h>
 #include <unistd.h>
@@ -111,8 +111,12 @@ static void digest_of(const struct run *run, char *hex)
 		digest_hex(run->digest, hex);
 }
 
-/* Sentences have no control characters, but may quote a file's name */
-static void json_string(FILE *out, const char *s)
+/**
+ * json_string() - print a string as JSON
+ * @out: where
+ * @s: string; it may quote a file's name
+ */
+void json_string(FILE *out, const char *s)
 {
 	fputc('"', out);
 	for (; *s; s++) {
@@ -201,52 +205,4 @@ void report_end(struct run *run)
 	else if (run->status == STATUS_OK || run->status == STATUS_DIFFERENT)
 		end_text(run);
 	fflush(run->out);
-}
-
-static void info_vlans(FILE *out, const struct ism_info *info, const char *sep)
-{
-	for (uint32_t i = 0; i < info->nr_vlans; i++)
-		fprintf(out, "%s%u", i ? sep : "", info->vlan[i]);
-}
-
-static void info_json(const struct run *run, const struct ism_info *info)
-{
-	fprintf(run->out,
-		"{\"function\": \"%s\", \"gid\": \"%#018llx\", \"interface\": \"%s\", \"maxstbl\": %u, \"version\": %u, \"state\": %llu",
-		run->function, (unsigned long long)info->gid,
-		ism_transport(run->ism), ism_maxstbl(run->ism), info->version,
-		(unsigned long long)info->state);
-	fprintf(run->out,
-		", \"dmbs_owned\": %u, \"dmbs_used\": %u, \"vlan_required\": %s, \"vlans\": [",
-		info->dmbs_owned, info->dmbs_used,
-		info->vlan_required ? "true" : "false");
-	info_vlans(run->out, info, ", ");
-	fputs("]}\n", run->out);
-}
-
-static void info_text(const struct run *run, const struct ism_info *info)
-{
-	fprintf(run->out,
-		"function: %s\ngid: %#018llx\ninterface: %s\nmaxstbl: %u\nversion: %u\nstate: %llu\n",
-		run->function, (unsigned long long)info->gid,
-		ism_transport(run->ism), ism_maxstbl(run->ism), info->version,
-		(unsigned long long)info->state);
-	fprintf(run->out, "dmbs_owned: %u\ndmbs_used: %u\nvlan_required: %s\nvlans: ",
-		info->dmbs_owned, info->dmbs_used,
-		info->vlan_required ? "yes" : "no");
-	info_vlans(run->out, info, " ");
-	fputs(info->nr_vlans ? "\n" : "none\n", run->out);
-}
-
-/**
- * report_info() - print what a function says about itself
- * @run: run with an open function
- * @info: its answer
- */
-void report_info(struct run *run, const struct ism_info *info)
-{
-	if (run->json)
-		info_json(run, info);
-	else
-		info_text(run, info);
 }

@@ -4,37 +4,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sha2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "link.h"
-
-/**
- * struct sender - a transfer
- * @link: to the receiver
- * @run: of this run
- * @fd: input
- * @eof: no more input
- * @number: of the message sent last
- * @acked: number that the receiver acknowledged last
- * @hash: of all that was sent
- * @buf: one slot
- * @len: bytes in @buf
- */
-struct sender {
-	struct link link;
-	struct run *run;
-	int fd;
-	bool eof;
-	uint64_t number;
-	uint64_t acked;
-	SHA2_CTX hash;
-	char *buf;
-	size_t len;
-};
+#include "send.h"
 
 static int open_input(struct sender *s)
 {
@@ -89,14 +64,26 @@ static int check(struct sender *s)
 	return 0;
 }
 
-static int wait_checked(struct sender *s, struct pollfd *other, int timeout_ms)
+/**
+ * send_wait() - wait for something to happen, and look whether to go on
+ * @s: transfer that has started
+ * @other: as link_wait()
+ * @timeout_ms: as link_wait()
+ *
+ * Return: 0, or a status after run_fail(): the receiver failed or is gone.
+ */
+int send_wait(struct sender *s, struct pollfd *other, int timeout_ms)
 {
 	int ret = link_wait(&s->link, other, timeout_ms);
 
 	return ret ? ret : check(s);
 }
 
-static void take_ack(struct sender *s)
+/**
+ * send_take_ack() - look how far the receiver is
+ * @s: transfer that has started; its acked is brought up to date
+ */
+void send_take_ack(struct sender *s)
 {
 	struct message msg;
 
@@ -109,10 +96,10 @@ static int wait_for_slot(struct sender *s)
 {
 	int ret = 0;
 
-	take_ack(s);
+	send_take_ack(s);
 	while (!ret && s->number - s->acked >= s->link.slots) {
-		ret = wait_checked(s, NULL, LINK_IDLE_MS);
-		take_ack(s);
+		ret = send_wait(s, NULL, LINK_IDLE_MS);
+		send_take_ack(s);
 	}
 	return ret;
 }
@@ -169,12 +156,18 @@ static int fill(struct sender *s)
 		}
 		if (s->len)
 			break;
-		ret = wait_checked(s, &in, LINK_IDLE_MS);
+		ret = send_wait(s, &in, LINK_IDLE_MS);
 	}
 	return ret;
 }
 
-static int send_slot(struct sender *s)
+/**
+ * send_slot() - move the buffer into the next slot, which is free
+ * @s: transfer that has started, with its buffer filled
+ *
+ * Return: 0 or a status after run_fail().
+ */
+int send_slot(struct sender *s)
 {
 	uint32_t slot = (uint32_t)(s->number % s->link.slots);
 	struct message msg = {
@@ -228,7 +221,13 @@ static int judge(struct sender *s, const struct message *msg)
 			(unsigned long long)run->bytes);
 }
 
-static int finish(struct sender *s)
+/**
+ * send_finish() - say that this was all, and wait for the receiver's digest
+ * @s: transfer that has started
+ *
+ * Return: 0 if both are the same, or a status after run_fail().
+ */
+int send_finish(struct sender *s)
 {
 	struct message msg = {
 		.type = MSG_FINISH,
@@ -251,20 +250,44 @@ static int finish(struct sender *s)
 	return ret ? ret : judge(s, &msg);
 }
 
-static int transfer(struct sender *s)
+static int send_all(struct sender *s)
 {
 	int ret;
 
-	s->run->start = now_ns();
-	SHA256Init(&s->hash);
-	s->buf = malloc(s->link.slot_len);
-	if (!s->buf)
-		return run_fail(s->run, STATUS_FAILED, "out of memory");
 	ret = send_data(s);
+	return ret ? ret : send_finish(s);
+}
+
+/**
+ * send_run() - find the receiver, and do something with it
+ * @s: transfer with a run whose function is not open yet
+ * @body: what to do once the receiver is there; s->buf has room for all slots
+ *
+ * Return: a status.
+ */
+int send_run(struct sender *s, int (*body)(struct sender *s))
+{
+	struct run *run = s->run;
+	int ret;
+
+	ret = peer_resolve(run);
 	if (!ret)
-		ret = finish(s);
-	s->run->end = now_ns();
-	free(s->buf);
+		ret = run_open(run);
+	if (ret)
+		goto close;
+	ret = link_call(&s->link, run);
+	if (!ret) {
+		run->start = now_ns();
+		SHA256Init(&s->hash);
+		s->buf = calloc(s->link.slots, s->link.slot_len);
+		ret = s->buf ? body(s) :
+		      run_fail(run, STATUS_FAILED, "out of memory");
+		run->end = now_ns();
+		free(s->buf);
+	}
+	link_end(&s->link);
+close:
+	run_close(run);
 	return ret;
 }
 
@@ -281,16 +304,7 @@ int cmd_send(struct run *run)
 
 	ret = open_input(&s);
 	if (!ret)
-		ret = peer_resolve(run);
-	if (!ret)
-		ret = run_open(run);
-	if (!ret) {
-		ret = link_call(&s.link, run);
-		if (!ret)
-			ret = transfer(&s);
-		link_end(&s.link);
-	}
-	run_close(run);
+		ret = send_run(&s, send_all);
 	if (s.fd > STDIN_FILENO)
 		close(s.fd);
 	return ret;
