@@ -14,6 +14,7 @@ help:
 	@echo 'make lint              what tools say about the source (TOOLS="name..." for some)'
 	@echo 'make mutants           do the tests notice a wrong driver? (MUTANTS="name..." for some)'
 	@echo 'make coverage          which lines of the driver do the tests reach? Table and HTML'
+	@echo 'make intree LINUX=...  put the driver into a Linux source tree'
 	@echo 'make                   the module for the running kernel, and the tools'
 	@echo 'make modules           the module alone, for the kernel of KDIR'
 	@echo 'make install           module, tools and ism-vfio; DESTDIR and prefix are honoured'
@@ -52,10 +53,13 @@ check:
 coverage:
 	@scripts/coverage
 
+intree:
+	@scripts/intree '$(LINUX)'
+
 lint:
 	@scripts/lint $(TOOLS)
 
 mutants:
 	@scripts/mutants $(MUTANTS)
 
-.PHONY: all help modules modules_install tools install clean can-build demo check lint mutants coverage
+.PHONY: all help modules modules_install tools install clean can-build demo check intree lint mutants coverage
