@@ -13,6 +13,7 @@ help:
 	@echo 'make check             all tests and checks (CHECKS="name..." for some of them)'
 	@echo 'make lint              what tools say about the source (TOOLS="name..." for some)'
 	@echo 'make mutants           do the tests notice a wrong driver? (MUTANTS="name..." for some)'
+	@echo 'make matrix            the tests on each kernel that Debian has (KERNELS="name...")'
 	@echo 'make coverage          which lines of the driver do the tests reach? Table and HTML'
 	@echo 'make intree LINUX=...  put the driver into a Linux source tree'
 	@echo 'make                   the module for the running kernel, and the tools'
@@ -59,7 +60,10 @@ intree:
 lint:
 	@scripts/lint $(TOOLS)
 
+matrix:
+	@scripts/matrix $(KERNELS)
+
 mutants:
 	@scripts/mutants $(MUTANTS)
 
-.PHONY: all help modules modules_install tools install clean can-build demo check intree lint mutants coverage
+.PHONY: all help modules modules_install tools install clean can-build demo check intree lint matrix mutants coverage
