@@ -6,6 +6,14 @@ prefix	?= /usr/local
 KDIR	?= /lib/modules/$(shell uname -r)/build
 FILE	?= README.rst
 
+release	= $(or $(file <$(KDIR)/include/config/kernel.release),$(shell uname -r))
+updates	= $(DESTDIR)/lib/modules/$(release)/updates
+# The key that the kernel's modules are signed with is rarely here; without it
+# modules_install would complain for every module
+sig-key	= $(shell sed -n 's/^CONFIG_MODULE_SIG_KEY="\(.*\)"/\1/p' $(KDIR)/.config)
+signing	= $(if $(filter pkcs11:%,$(sig-key))$(wildcard $(sig-key) $(KDIR)/$(sig-key)),,CONFIG_MODULE_SIG_ALL=)
+for-tools = prefix=$(prefix) DESTDIR=$(DESTDIR) $(if $(CROSS_COMPILE),CC=$(CROSS_COMPILE)gcc)
+
 all: modules tools
 
 help:
@@ -18,20 +26,41 @@ help:
 	@echo 'make intree LINUX=...  put the driver into a Linux source tree'
 	@echo 'make                   the module for the running kernel, and the tools'
 	@echo 'make modules           the module alone, for the kernel of KDIR'
-	@echo 'make install           module, tools and ism-vfio; DESTDIR and prefix are honoured'
+	@echo 'make install           module, tools, library, manuals; DESTDIR and prefix are honoured'
+	@echo 'make uninstall         undo that'
 	@echo 'make clean             what make has built here'
 	@echo
 	@echo 'To build for s390x elsewhere: KDIR=... ARCH=s390 CROSS_COMPILE=s390x-linux-gnu-'
 
-modules modules_install: | can-build
-	$(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_ISM_VFIO_PCI=m $@
+modules: | can-build
+	$(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_ISM_VFIO_PCI=m modules
 
 tools:
-	$(MAKE) -C tools $(if $(CROSS_COMPILE),CC=$(CROSS_COMPILE)gcc)
+	$(MAKE) -C tools $(for-tools)
 
-install: modules_install
+# For a staging folder the package's own scripts run depmod
+install: modules tools
+	$(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_ISM_VFIO_PCI=m DEPMOD=true \
+		INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates $(signing) \
+		modules_install
+	$(if $(DESTDIR),,depmod $(release))
+	$(MAKE) -C tools $(for-tools) install
+	$(MAKE) install-ism-vfio
+
+install-ism-vfio:
 	install -D -m 755 scripts/ism-vfio $(DESTDIR)$(prefix)/sbin/ism-vfio
-	install -D -m 755 tools/ismctl $(DESTDIR)$(prefix)/bin/ismctl
+	install -D -m 644 scripts/ism-vfio.8 $(DESTDIR)$(prefix)/share/man/man8/ism-vfio.8
+	install -D -m 644 scripts/ism-vfio.bash-completion \
+		$(DESTDIR)$(prefix)/share/bash-completion/completions/ism-vfio
+
+uninstall:
+	rm -f $(updates)/ism-vfio-pci.ko*
+	[ ! -d $(updates) ] || rmdir --ignore-fail-on-non-empty $(updates)
+	$(if $(DESTDIR),,depmod $(release))
+	$(MAKE) -C tools $(for-tools) uninstall
+	rm -f $(DESTDIR)$(prefix)/sbin/ism-vfio \
+		$(DESTDIR)$(prefix)/share/man/man8/ism-vfio.8 \
+		$(DESTDIR)$(prefix)/share/bash-completion/completions/ism-vfio
 
 clean:
 	[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
@@ -66,4 +95,4 @@ matrix:
 mutants:
 	@scripts/mutants $(MUTANTS)
 
-.PHONY: all help modules modules_install tools install clean can-build demo check intree lint matrix mutants coverage
+.PHONY: all help modules tools install install-ism-vfio uninstall clean can-build demo check intree lint matrix mutants coverage
