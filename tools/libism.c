@@ -129,11 +129,12 @@ int ism_attach(struct ism *ism, const struct ism_transport *transport,
 			       ism->maxstbl);
 	if (!ret)
 		ret = ism_events_open(ism);
-	if (!ret)
+	if (!ret) {
 		ret = bring_up(ism);
-	/* somebody may have left it in an error state */
-	if (ret == -EIO)
-		ret = ism_reset(ism);
+		/* somebody may have left it in an error state */
+		if (ret == -EIO)
+			ret = ism_reset(ism);
+	}
 	if (ret)
 		ism_close(ism);
 	return ret;

@@ -943,6 +943,17 @@ TEST(open_leaves_an_error_state)
 	EXPECT_EQ(0, m.mapped);
 }
 
+/* That is no error state of the function: nothing to reset, nothing to go on with */
+TEST(open_needs_memory_that_the_function_can_reach)
+{
+	struct mock m = { .map_ret = -EIO };
+
+	EXPECT_EQ(-EIO, attach(4096, &m));
+	EXPECT_EQ(0, m.resets);
+	EXPECT_EQ(0, m.nr_commands);
+	EXPECT_EQ(1, m.closes);
+}
+
 TEST(open_gives_everything_back_when_it_fails)
 {
 	struct mock m = { .code = 0x0201 };
