@@ -5,6 +5,7 @@
 prefix	?= /usr/local
 KDIR	?= /lib/modules/$(shell uname -r)/build
 FILE	?= README.rst
+SECONDS	?= 300
 
 release	= $(or $(file <$(KDIR)/include/config/kernel.release),$(shell uname -r))
 updates	= $(DESTDIR)/lib/modules/$(release)/updates
@@ -20,6 +21,7 @@ help:
 	@echo 'make demo [FILE=...]   move a file between two ISM functions in a virtual machine'
 	@echo 'make check             all tests and checks (CHECKS="name..." for some of them)'
 	@echo 'make lint              what tools say about the source (TOOLS="name..." for some)'
+	@echo 'make fuzz              libism against a device that answers nonsense, for SECONDS=300'
 	@echo 'make mutants           do the tests notice a wrong driver? (MUTANTS="name..." for some)'
 	@echo 'make matrix            the tests on each kernel that Debian has (KERNELS="name...")'
 	@echo 'make coverage          which lines of the driver do the tests reach? Table and HTML'
@@ -92,7 +94,10 @@ lint:
 matrix:
 	@scripts/matrix $(KERNELS)
 
+fuzz:
+	@scripts/fuzz -max_total_time=$(SECONDS)
+
 mutants:
 	@scripts/mutants $(MUTANTS)
 
-.PHONY: all help modules tools install install-ism-vfio uninstall clean can-build demo check intree lint matrix mutants coverage
+.PHONY: all help modules tools install install-ism-vfio uninstall clean can-build demo check intree lint fuzz matrix mutants coverage
