@@ -99,6 +99,18 @@ all_in_one() {
 	killed receiver && file_of 5000
 }
 
+# ismctl built with sanitizers, which write report.*, and another with a bug
+no_reports() {
+	! cat report.* 2>/dev/null
+}
+
+bug_is_reported() {
+	ismctl recv "$over" $b -o /dev/null >recv.out 2>&1 &
+	receiver=$!
+	! ./ismctl-bad send "$over" $a --to $b /dev/zero && status 4 wait $receiver &&
+		grep 'AddressSanitizer: heap-buffer-overflow' report.*
+}
+
 ism-vfio bind $a $b >/dev/null || exit 1
 tap "both functions open over the interface $interface" interface_is_used
 for size in 0 1 4095 4096 4097 1048576 1048577 8000001; do
@@ -120,4 +132,8 @@ tap 'a file that cannot be read is named' \
 	says 'absent' ismctl send "$over" $a --to $b absent
 tap 'a function that is not bound is named' \
 	says '0055:00:00.0' ismctl send 0055:00:00.0 --to $b file
+if [ -x ismctl-bad ]; then
+	tap 'the sanitizers have nothing to report' no_reports
+	tap 'they report a bug put into ismctl' bug_is_reported
+fi
 tap_end
