@@ -13,6 +13,7 @@ a=0011:00:00.0
 b=0012:00:00.0
 interface=${1:-auto}
 over=--interface=$interface
+patience=${PATIENCE:-10} # tenths of a second to notice the other's death
 
 interface_is_used() {
 	want=$interface
@@ -82,12 +83,12 @@ killed() {
 		kill -9 $sender
 		left=$receiver out=recv.out
 	fi
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
+	for _ in $(seq "$patience"); do
 		kill -0 $left 2>/dev/null || break
 		sleep 0.1
 	done
 	if kill -0 $left 2>/dev/null; then
-		echo "still there a second later"
+		echo "still there $patience tenths of a second later"
 		kill -9 $left
 		return 1
 	fi
