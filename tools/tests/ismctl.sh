@@ -200,6 +200,11 @@ who_is_it() {
 	./identify $a >out && grep "^$a: GID $(gid_of $a), version" out
 }
 
+by_vfio_alone() {
+	group=/dev/vfio/$(basename "$(readlink /sys/bus/pci/devices/$a/iommu_group)")
+	equal "GID $(gid_of $a)" "$(./gid "$group" $a)"
+}
+
 round_the_ring() {
 	equal '20000 messages through 512 slots' "$(./ring $a $b 20000)"
 }
@@ -243,6 +248,7 @@ tap 'selftest --json is JSON' selftests_json
 tap 'selftest fails on a function that refuses stores' selftest_sees
 tap 'each command has its help' completes_help
 tap 'identify tells the GID' who_is_it
+tap 'gid tells it too, by vfio alone' by_vfio_alone
 tap 'hello brings one message with its signal' one_message
 tap 'ring brings 20000 messages in order, with credits' round_the_ring
 tap 'a process without rights drives a function whose group it was given' \
