@@ -26,6 +26,7 @@ help:
 	@echo 'make matrix            the tests on each kernel that Debian has (KERNELS="name...")'
 	@echo 'make coverage          which lines of the driver do the tests reach? Table and HTML'
 	@echo 'make intree LINUX=...  put the driver into a Linux source tree'
+	@echo 'make bench             instructions per call, against the in-tree driver'
 	@echo 'make                   the module for the running kernel, and the tools'
 	@echo 'make modules           the module alone, for the kernel of KDIR'
 	@echo 'make install           module, tools, library, manuals; DESTDIR and prefix are honoured'
@@ -100,4 +101,7 @@ fuzz:
 mutants:
 	@scripts/mutants $(MUTANTS)
 
-.PHONY: all help modules tools install install-ism-vfio uninstall clean can-build demo check intree lint fuzz matrix mutants coverage
+bench:
+	@scripts/bench
+
+.PHONY: all help modules tools install install-ism-vfio uninstall clean can-build demo check intree lint fuzz matrix mutants coverage bench
