@@ -13,7 +13,7 @@
 
 #include "link.h"
 
-#define OPEN_NS		2000000000ll	/* for another process to let go */
+#define OPEN_NS		5000000000ll	/* for another process to let go */
 #define OPEN_RETRY_US	50000
 
 const char *argp_program_version = "ismctl (ism-vfio-pci) 1";
