@@ -22,6 +22,7 @@ help:
 	@echo 'make check             all tests and checks (CHECKS="name..." for some of them)'
 	@echo 'make lint              what tools say about the source (TOOLS="name..." for some)'
 	@echo 'make fuzz              libism against a device that answers nonsense, for SECONDS=300'
+	@echo 'make streams           1 GiB in one stream, and processes killed in the middle of it'
 	@echo 'make mutants           do the tests notice a wrong driver? (MUTANTS="name..." for some)'
 	@echo 'make matrix            the tests on each kernel that Debian has (KERNELS="name...")'
 	@echo 'make coverage          which lines of the driver do the tests reach? Table and HTML'
@@ -98,10 +99,13 @@ matrix:
 fuzz:
 	@scripts/fuzz -max_total_time=$(SECONDS)
 
+streams:
+	@STREAM_MIB=1024 STREAM_KILLS=20 scripts/check streams streams-7.3
+
 mutants:
 	@scripts/mutants $(MUTANTS)
 
 bench:
 	@scripts/bench
 
-.PHONY: all help modules tools install install-ism-vfio uninstall clean can-build demo check intree lint fuzz matrix mutants coverage bench
+.PHONY: all help modules tools install install-ism-vfio uninstall clean can-build demo check intree lint fuzz streams matrix mutants coverage bench
