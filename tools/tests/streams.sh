@@ -74,7 +74,8 @@ ends() {
 	took=$(($(now) - begin))
 	kill $alarm
 	[ $took -le "$longest" ] || longest=$took
-	equal 4 $ended && grep -q 'went away' "$2" || { cat "$2"; return 1; }
+	cat "$2"
+	equal 4 $ended && grep -q 'went away' "$2"
 }
 
 # killed WHOM
@@ -99,7 +100,9 @@ killed() {
 killed_often() {
 	longest=0
 	for nr in $(seq "$kills"); do
-		killed "$1" && small_file || { echo "the $1 number $nr"; return 1; }
+		echo "the $1 number $nr"
+		killed "$1" || return
+		small_file || return
 	done
 	echo "$longest" >"longest-$1"
 }
