@@ -264,7 +264,7 @@ static void window_json(FILE *out, const uint8_t *window)
  */
 int cmd_regs(struct run *run)
 {
-	uint8_t config[CONFIG_LEN], window[ISM_WINDOW];
+	uint8_t config[CONFIG_LEN] = { 0 }, window[ISM_WINDOW] = { 0 };
 	int ret;
 
 	ret = run_open(run);
