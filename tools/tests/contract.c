@@ -24,6 +24,7 @@
 
 #include "kselftest_harness.h"
 #include "ism.h"
+#include "trace.h"
 
 #define SHIFT		48
 #define BAR0_SIZE	(1ULL << 48)
@@ -33,45 +34,12 @@
 #define FAULT_LOAD	0x810u
 #define SIGNAL_BIT	(1u << 23)
 
-#define TRACEFS		"/sys/kernel/tracing"
-#define MAX_INSNS	16384
-
-/* An instruction as the driver's trace events show it */
-struct insn {
-	bool store;
-	unsigned int bar;
-	unsigned int len;
-	int result;
-	uint64_t offset;
-};
-
-struct trace {
-	char dir[64];
-	int pipe;
-	struct insn *insn;
-	unsigned int n;
-};
-
 static const char *function_a, *function_b;
 
 static void __attribute__((constructor)) name_functions(void)
 {
 	function_a = getenv("ISM_A") ?: "0011:00:00.0";
 	function_b = getenv("ISM_B") ?: "0012:00:00.0";
-}
-
-static int write_file(const char *dir, const char *file, const char *text)
-{
-	char path[128];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	fd = open(path, O_WRONLY | O_TRUNC);
-	if (fd < 0)
-		return -1;
-	ret = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
-	close(fd);
-	return ret;
 }
 
 static int read_file(const char *path, char *text, size_t len)
@@ -94,88 +62,6 @@ static long read_number(const char *path)
 	char text[32];
 
 	return read_file(path, text, sizeof(text)) ? -1 : atol(text);
-}
-
-/* A tracefs instance of our own: nobody else's events, nobody else disturbed */
-static int trace_open(struct trace *t)
-{
-	char path[128];
-
-	snprintf(t->dir, sizeof(t->dir), TRACEFS "/instances/contract-%d",
-		 getpid());
-	t->insn = calloc(MAX_INSNS, sizeof(*t->insn));
-	if (!t->insn || mkdir(t->dir, 0700))
-		return -1;
-	snprintf(path, sizeof(path), "%s/trace_pipe", t->dir);
-	t->pipe = open(path, O_RDONLY | O_NONBLOCK);
-	if (t->pipe < 0)
-		return -1;
-	return write_file(t->dir, "events/ism_vfio/enable", "1");
-}
-
-static void trace_close(struct trace *t)
-{
-	close(t->pipe);
-	rmdir(t->dir);
-	free(t->insn);
-}
-
-static bool trace_line(const char *line, struct insn *insn)
-{
-	static const char load[] = "ism_vfio_load: ";
-	static const char store[] = "ism_vfio_store_block: ";
-	const char *what = strstr(line, load);
-	unsigned long long offset;
-	unsigned int fid;
-
-	insn->store = !what;
-	if (insn->store)
-		what = strstr(line, store);
-	if (!what)
-		return false;
-
-	what += insn->store ? sizeof(store) - 1 : sizeof(load) - 1;
-	if (sscanf(what, "fid=%x bar=%u offset=0x%llx len=%u result=%d", &fid,
-		   &insn->bar, &offset, &insn->len, &insn->result) != 5)
-		return false;
-	insn->offset = offset;
-	return true;
-}
-
-/* What is in the pipe goes through one buffer, a line may come in two reads */
-static unsigned int trace_parse(struct trace *t, char *text, size_t *len)
-{
-	char *line = text, *end;
-
-	while ((end = memchr(line, '\n', text + *len - line))) {
-		*end = 0;
-		if (t->n < MAX_INSNS)
-			t->n += trace_line(line, &t->insn[t->n]);
-		line = end + 1;
-	}
-	*len -= line - text;
-	memmove(text, line, *len);
-	return t->n;
-}
-
-/* How many instructions there were since the last call; t->insn has them */
-static int trace_read(struct trace *t)
-{
-	char text[8192];
-	size_t len = 0;
-	ssize_t n;
-
-	t->n = 0;
-	while ((n = read(t->pipe, text + len, sizeof(text) - len)) > 0) {
-		len += n;
-		trace_parse(t, text, &len);
-	}
-	return n < 0 && errno != EAGAIN ? -1 : (int)t->n;
-}
-
-static void trace_clear(struct trace *t)
-{
-	trace_read(t);
 }
 
 static uint8_t pattern(unsigned int i)
@@ -251,7 +137,7 @@ FIXTURE_SETUP(contract)
 	for (i = 0; i < sizeof(self->buf); i++)
 		self->buf[i] = pattern(i);
 
-	ASSERT_EQ(0, trace_open(&self->trace))
+	ASSERT_EQ(0, trace_open(&self->trace, "contract", NULL))
 		TH_LOG("no trace events; is tracefs mounted on " TRACEFS "?");
 	trace_clear(&self->trace);
 }
