@@ -6,6 +6,8 @@ prefix	?= /usr/local
 KDIR	?= /lib/modules/$(shell uname -r)/build
 FILE	?= README.rst
 SECONDS	?= 300
+KERNEL	?= built-7.3
+OPERATIONS ?= 10000000
 
 release	= $(or $(file <$(KDIR)/include/config/kernel.release),$(shell uname -r))
 updates	= $(DESTDIR)/lib/modules/$(release)/updates
@@ -23,6 +25,7 @@ help:
 	@echo 'make lint              what tools say about the source (TOOLS="name..." for some)'
 	@echo 'make fuzz              libism against a device that answers nonsense, for SECONDS=300'
 	@echo 'make streams           1 GiB in one stream, and processes killed in the middle of it'
+	@echo 'make soak              random operations, each result foretold (KERNEL=built-7.3 OPERATIONS=10000000)'
 	@echo 'make mutants           do the tests notice a wrong driver? (MUTANTS="name..." for some)'
 	@echo 'make matrix            the tests on each kernel that Debian has (KERNELS="name...")'
 	@echo 'make coverage          which lines of the driver do the tests reach? Table and HTML'
@@ -102,10 +105,13 @@ fuzz:
 streams:
 	@STREAM_MIB=1024 STREAM_KILLS=20 scripts/check streams streams-7.3
 
+soak:
+	@scripts/soak '$(KERNEL)' $(OPERATIONS)
+
 mutants:
 	@scripts/mutants $(MUTANTS)
 
 bench:
 	@scripts/bench
 
-.PHONY: all help modules tools install install-ism-vfio uninstall clean can-build demo check intree lint fuzz streams matrix mutants coverage bench
+.PHONY: all help modules tools install install-ism-vfio uninstall clean can-build demo check intree lint fuzz streams matrix soak mutants coverage bench

@@ -1,0 +1,43 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# usage: soak.sh OPERATIONS [SEED]
+#
+# soak on the driver, and on those in wrong/, which it has to tell from it
+
+# shellcheck source=tools/tests/tap.sh
+. ./tap.sh
+
+functions="0011:00:00.0 0013:00:00.0 0012:00:00.0"
+
+# shellcheck disable=SC2086 # a list of words
+bind() { ism-vfio bind $functions >/dev/null; }
+
+# shellcheck disable=SC2086
+as_foretold() {
+	./soak -n "$1" ${2:+-s "$2"} $functions >/tmp/soak
+}
+
+# The first difference ends it, and it has to be the driver's, once it was shrunk
+# shellcheck disable=SC2086
+finds() {
+	cp "wrong/$1/ism-vfio-pci.ko" "/lib/modules/$(uname -r)/updates/"
+	bind || return
+	./soak -n 100000 -s 1 $functions >/tmp/soak
+	equal 1 $? && grep 'suffice:$' /tmp/soak
+}
+
+# shellcheck disable=SC2086
+gives_back() { ism-vfio unbind $functions >/dev/null && modprobe -r ism-vfio-pci; }
+
+tap 'the functions can be bound' bind
+tap 'each operation is as foretold' as_foretold "$@"
+sed 's/^/# /' /tmp/soak
+tap 'the module can be unloaded after it' gives_back
+for wrong in wrong/*; do
+	name=${wrong#wrong/}
+	tap "a wrong driver is found: $name" finds "$name"
+	sed 's/^/# /' /tmp/soak
+	gives_back
+done
+tap_end
