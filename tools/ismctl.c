@@ -398,11 +398,11 @@ struct command {
 #define COMMAND(_name, _transfers, _options, _args) {			\
 	.name = #_name,							\
 	.run = cmd_##_name,						\
-	.transfers = _transfers,					\
+	.transfers = (_transfers),					\
 	.argp = {							\
-		.options = _options,					\
+		.options = (_options),					\
 		.parser = parse_option,					\
-		.args_doc = _args,					\
+		.args_doc = (_args),					\
 		.doc = _name##_doc,					\
 	},								\
 }
