@@ -116,7 +116,7 @@ static const struct {
  *
  * Return: a constant string, never NULL.
  */
-const char *ism_cmd_name(enum ism_command cmd)
+const char *ism_cmd_name(uint32_t cmd)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (commands[i].cmd == cmd)
@@ -178,7 +178,7 @@ static int store_body(struct ism *ism, const char *body, size_t len)
 	return ret;
 }
 
-static int store_request(struct ism *ism, enum ism_command cmd,
+static int store_request(struct ism *ism, uint32_t cmd,
 			 const void *body, size_t len)
 {
 	struct request_header h = {
@@ -211,7 +211,7 @@ static int load_response(struct ism *ism, const struct response_header *h,
 	return ism->transport->load(ism, ISM_BAR_CMD, HEADER_LEN, resp, len);
 }
 
-static int transact(struct ism *ism, enum ism_command cmd, const void *body,
+static int transact(struct ism *ism, uint32_t cmd, const void *body,
 		    size_t len, void *resp, size_t resp_len)
 {
 	/* until the device's was read */
@@ -230,7 +230,7 @@ static int transact(struct ism *ism, enum ism_command cmd, const void *body,
 	return load_response(ism, &h, resp, resp_len);
 }
 
-static int command_failed(struct ism *ism, enum ism_command cmd, int ret,
+static int command_failed(struct ism *ism, uint32_t cmd, int ret,
 			  unsigned int code)
 {
 	const char *name = ism_code_name(code);
@@ -249,7 +249,7 @@ static int command_failed(struct ism *ism, enum ism_command cmd, int ret,
 /**
  * ism_cmd() - give a command; the typed functions below are the usual way
  * @ism: open handle
- * @cmd: code
+ * @cmd: enum ism_command, or a code that the library does not know
  * @body: request after the header, big endian
  * @len: bytes of @body, a multiple of 8
  * @resp: filled with the response after the header, big endian; what the
@@ -261,7 +261,7 @@ static int command_failed(struct ism *ism, enum ism_command cmd, int ret,
  * Return: 0; an errno that stands for the device's answer, see ism_cmd_code();
  * -EIO, -ENXIO or -EPROTO when there was no proper answer.
  */
-int ism_cmd(struct ism *ism, enum ism_command cmd, const void *body, size_t len,
+int ism_cmd(struct ism *ism, uint32_t cmd, const void *body, size_t len,
 	    void *resp, size_t resp_len)
 {
 	unsigned int code;

@@ -291,10 +291,10 @@ unsigned int ism_iova_ranges(const struct ism *ism, struct ism_range *ranges,
 void ism_get_stats(struct ism *ism, struct ism_stats *stats);
 
 /* Commands */
-int ism_cmd(struct ism *ism, enum ism_command cmd, const void *body, size_t len,
+int ism_cmd(struct ism *ism, uint32_t cmd, const void *body, size_t len,
 	    void *resp, size_t resp_len);
 unsigned int ism_cmd_code(struct ism *ism);
-const char *ism_cmd_name(enum ism_command cmd);
+const char *ism_cmd_name(uint32_t cmd);
 const char *ism_code_name(unsigned int code);
 int ism_cmd_reg_sba(struct ism *ism, uint64_t iova);
 int ism_cmd_unreg_sba(struct ism *ism);

@@ -33,22 +33,24 @@ static int round_trip(struct sender *s, int64_t *ns)
 static void report(const struct run *run, int64_t *ns)
 {
 	uint64_t n = run->count;
+	int64_t median, p99;
 
 	qsort(ns, n, sizeof(*ns), compare);
+	median = ns[n / 2];
+	p99 = ns[(n - 1) * 99 / 100];
 	if (run->json)
 		fprintf(run->out,
 			"{\"function\": \"%s\", \"gid\": \"%#018llx\", \"peer_gid\": \"%#018llx\", \"count\": %llu, \"size\": %llu, \"minimum_ns\": %lld, \"median_ns\": %lld, \"p99_ns\": %lld}\n",
 			run->function, (unsigned long long)ism_gid(run->ism),
 			(unsigned long long)run->peer, (unsigned long long)n,
 			(unsigned long long)run->size, (long long)ns[0],
-			(long long)ns[n / 2], (long long)ns[(n - 1) * 99 / 100]);
+			(long long)median, (long long)p99);
 	else
 		fprintf(run->out,
 			"%llu round trips of %llu bytes to GID %#018llx: minimum %.1f us, median %.1f us, 99th percentile %.1f us\n",
 			(unsigned long long)n, (unsigned long long)run->size,
 			(unsigned long long)run->peer, (double)ns[0] / 1000,
-			(double)ns[n / 2] / 1000,
-			(double)ns[(n - 1) * 99 / 100] / 1000);
+			(double)median / 1000, (double)p99 / 1000);
 }
 
 static int ping(struct sender *s)

@@ -35,10 +35,14 @@ static double log_2(double x)
 {
 	int n = 0;
 
-	for (; x >= 2; x /= 2)
+	while (x >= 2) {
+		x /= 2;
 		n++;
-	for (; x < 1; x *= 2)
+	}
+	while (x < 1) {
+		x *= 2;
 		n--;
+	}
 	return n + x - 1;
 }
 

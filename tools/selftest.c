@@ -106,7 +106,7 @@ static enum result check_unknown_command(struct selftest *t)
 {
 	unsigned int code;
 
-	if (!ism_cmd(t->ism, (enum ism_command)UNKNOWN_COMMAND, NULL, 0, NULL, 0))
+	if (!ism_cmd(t->ism, UNKNOWN_COMMAND, NULL, 0, NULL, 0))
 		return fail(t, "command %#x was taken", UNKNOWN_COMMAND);
 	code = ism_cmd_code(t->ism);
 	if (code == ISM_CODE_NO_ANSWER)

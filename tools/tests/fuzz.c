@@ -254,7 +254,7 @@ static void check(struct ism *ism, int ret)
 /* A sentinel behind is the sanitizer's: both buffers are as long as is said */
 static void any_command(struct ism *ism)
 {
-	enum ism_command cmd = (enum ism_command)next_byte();
+	uint32_t cmd = next_byte();
 	size_t len = next_number(2) % BODY_MAX;
 	size_t resp_len = next_number(2) % BODY_MAX;
 	uint8_t *body = malloc(len), *resp = malloc(resp_len);
