@@ -198,6 +198,8 @@ static uint8_t command_byte(const struct op *op, unsigned int i)
  * op_byte() - what a write writes
  * @op: the write
  * @i: number of the byte, through all segments
+ *
+ * Return: the byte.
  */
 uint8_t op_byte(const struct op *op, unsigned int i)
 {
