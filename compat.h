@@ -35,25 +35,6 @@
 #endif
 
 /*
- * Exported by 7.2 and not by 6.12; in between it may be declared without
- * being exported, hence a name of our own.
- */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 2, 0)
-static inline bool
-ism_vfio_compat_memory_enabled(struct vfio_pci_core_device *vdev)
-{
-	u16 cmd = le16_to_cpup((__le16 *)&vdev->vconfig[PCI_COMMAND]);
-	/* pci_power_t has no order, says sparse; as in vfio-pci-core it has */
-	int state = (__force int)vdev->pdev->current_state;
-
-	return state < (__force int)PCI_D3hot &&
-	       (vdev->pdev->no_command_memory || (cmd & PCI_COMMAND_MEMORY));
-}
-
-#define __vfio_pci_memory_enabled ism_vfio_compat_memory_enabled
-#endif
-
-/*
  * Before 6.19 VFIO_DEVICE_GET_REGION_INFO arrives in .ioctl with the user's
  * structure, and vfio-pci-core answers straight into it. These two make it
  * look like the newer .get_region_info_caps: the first hands the request to

@@ -22,20 +22,32 @@
 #define ISM_VFIO_OFFSET_TO_INDEX(pos)	((u64)(pos) >> ISM_VFIO_OFFSET_SHIFT)
 #define ISM_VFIO_INDEX_TO_OFFSET(index)	((u64)(index) << ISM_VFIO_OFFSET_SHIFT)
 
+/* What ZPCI_CREATE_REQ() made a request of, besides the function handle */
+#define ISM_VFIO_REQ_TO_BAR(req)	((unsigned int)(req) >> 16 & 0xff)
+#define ISM_VFIO_REQ_TO_LEN(req)	((unsigned int)(req) & 0xffff)
+
 /**
  * struct ism_vfio_device - a function bound to this driver
  * @core: what vfio-pci-core keeps of it
+ * @zdev: what zPCI keeps of it
+ * @bar_end: where each BAR ends in the vfio device file, and where it begins if
+ *	the function does not have it
  * @store_blocks: cache of PCISTB operands. One cache for each function,
  *	because the length of an operand is a property of the function
+ * @spare_block: an object of @store_blocks that nobody uses, or NULL. Whoever
+ *	gets it by xchg() owns it
  * @block_size: size of an object in @store_blocks, in bytes
  * @maxstbl: longest store block that the function takes, in bytes
  *
- * Everything but @core is set before the device is registered and does not
+ * Everything but @core and @spare_block is set before the device is registered and does not
  * change until it is released: no lock is needed to read it.
  */
 struct ism_vfio_device {
 	struct vfio_pci_core_device core;
+	struct zpci_dev *zdev;
+	u64 bar_end[PCI_STD_NUM_BARS];
 	struct kmem_cache *store_blocks;
+	void *spare_block;
 	unsigned int block_size;
 	unsigned int maxstbl;
 };

@@ -25,6 +25,7 @@
 #include <asm/pci_io.h>
 
 #include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
 #include <kunit/visibility.h>
 
 #include "compat.h"
@@ -53,51 +54,109 @@ VISIBLE_IF_KUNIT int ism_vfio_pcistb(const void *data, u64 req, u64 offset)
 }
 EXPORT_SYMBOL_IF_KUNIT(ism_vfio_pcistb);
 
-/* Error recovery may give the function a new handle at any time */
-static u64 ism_vfio_req(struct zpci_dev *zdev, unsigned int bar,
-			unsigned int len)
+/*
+ * Both, where somebody looks: a test, or a user of the trace events. Out of
+ * line, so that nobody else pays for more than the question.
+ */
+static noinline int ism_vfio_watched_pcilg(u64 *data, u64 req, u64 offset,
+					   struct zpci_dev *zdev)
 {
-	return ZPCI_CREATE_REQ(READ_ONCE(zdev->fh), bar, len);
-}
+	int ret = ism_vfio_pcilg(data, req, offset);
 
-/* PCILG returns a value; user space wants the bytes as they lie in the BAR */
-static void ism_vfio_put_value(u64 value, void *data, unsigned int len)
-{
-	switch (len) {
-	case 8:
-		put_unaligned_be64(value, data);
-		break;
-	case 4:
-		put_unaligned_be32(value, data);
-		break;
-	case 2:
-		put_unaligned_be16(value, data);
-		break;
-	default:
-		*(u8 *)data = value;
-	}
-}
-
-static int ism_vfio_load(struct ism_vfio_device *ism, unsigned int bar,
-			 u64 offset, void *data, unsigned int len)
-{
-	struct zpci_dev *zdev = to_zpci(ism->core.pdev);
-	u64 value;
-	int ret;
-
-	ret = ism_vfio_pcilg(&value, ism_vfio_req(zdev, bar, len), offset);
-	trace_ism_vfio_load(zdev->fid, bar, offset, len, ret);
-	if (!ret)
-		ism_vfio_put_value(value, data, len);
-
+	trace_ism_vfio_load(zdev->fid, ISM_VFIO_REQ_TO_BAR(req), offset,
+			    ISM_VFIO_REQ_TO_LEN(req), ret);
 	return ret;
 }
 
-/* Gather @len bytes of a BAR by the widest loads that are aligned in it */
-static int ism_vfio_gather(struct ism_vfio_device *ism, unsigned int bar,
-			   u64 offset, void *data, size_t len)
+static noinline int ism_vfio_watched_pcistb(const void *data, u64 req,
+					    u64 offset, struct zpci_dev *zdev)
 {
-	unsigned int width;
+	int ret = ism_vfio_pcistb(data, req, offset);
+
+	trace_ism_vfio_store_block(zdev->fid, ISM_VFIO_REQ_TO_BAR(req), offset,
+				   ISM_VFIO_REQ_TO_LEN(req), ret);
+	return ret;
+}
+
+static __always_inline int ism_vfio_load(struct ism_vfio_device *ism, u64 *data,
+					 u64 req, u64 offset)
+{
+	if (kunit_get_current_test() || trace_ism_vfio_load_enabled())
+		return ism_vfio_watched_pcilg(data, req, offset, ism->zdev);
+
+	return __zpci_load(data, req, offset);
+}
+
+static int ism_vfio_store(struct ism_vfio_device *ism, const void *data,
+			  u64 req, u64 offset)
+{
+	if (kunit_get_current_test() || trace_ism_vfio_store_block_enabled())
+		return ism_vfio_watched_pcistb(data, req, offset, ism->zdev);
+
+	return __zpci_store_block(data, req, offset);
+}
+
+/* Error recovery may give the function a new handle at any time */
+static u64 ism_vfio_req(struct ism_vfio_device *ism, u64 pos, unsigned int len)
+{
+	return ZPCI_CREATE_REQ(READ_ONCE(ism->zdev->fh),
+			       ISM_VFIO_OFFSET_TO_INDEX(pos), len);
+}
+
+/* As __vfio_pci_memory_enabled(), which 6.12 does not export, and inline */
+static bool ism_vfio_memory_enabled(struct ism_vfio_device *ism)
+{
+	struct pci_dev *pdev = ism->core.pdev;
+
+	/* pci_power_t has no order, says sparse; as in vfio-pci-core it has */
+	return (__force int)pdev->current_state < (__force int)PCI_D3hot &&
+	       (ism->core.vconfig[PCI_COMMAND] & PCI_COMMAND_MEMORY ||
+		pdev->no_command_memory);
+}
+
+/* Loads of eight bytes, as many as fit in @len: most of a read, so a tight loop */
+static int ism_vfio_load_doublewords(struct ism_vfio_device *ism, u64 pos,
+				     void *data, size_t len)
+{
+	u64 offset = pos & ISM_VFIO_OFFSET_MASK;
+	u64 req = ism_vfio_req(ism, pos, sizeof(u64));
+	size_t done;
+	int ret;
+
+	len = round_down(len, sizeof(u64));
+	for (done = 0; done < len; done += sizeof(u64)) {
+		/* s390 is big endian as the BAR: no value needs conversion */
+		ret = ism_vfio_load(ism, data + done, req, offset + done);
+		if (ret)
+			return ret;
+	}
+
+	return len;
+}
+
+/* One load of four bytes or less: the widest that is aligned and fits in @len */
+static int ism_vfio_load_part(struct ism_vfio_device *ism, u64 pos, void *data,
+			      size_t len)
+{
+	unsigned int width = min(1U << __ffs(pos | sizeof(u32)),
+				 rounddown_pow_of_two(min(len, sizeof(u32))));
+	u64 value;
+	int ret;
+
+	ret = ism_vfio_load(ism, &value, ism_vfio_req(ism, pos, width),
+			    pos & ISM_VFIO_OFFSET_MASK);
+	if (ret)
+		return ret;
+
+	/* The value is on the right */
+	memcpy(data, (void *)(&value + 1) - width, width);
+	return width;
+}
+
+/* Gather @len bytes of a BAR by the widest loads that are aligned in it */
+static int ism_vfio_gather(struct ism_vfio_device *ism, u64 pos, void *data,
+			   size_t len)
+{
 	int ret;
 
 	/*
@@ -108,45 +167,137 @@ static int ism_vfio_gather(struct ism_vfio_device *ism, unsigned int bar,
 	 */
 	guard(rwsem_read)(&ism->core.memory_lock);
 
-	if (!__vfio_pci_memory_enabled(&ism->core))
+	if (!ism_vfio_memory_enabled(ism))
 		return -EIO;
 
-	for (; len; len -= width, offset += width, data += width) {
-		width = min(1U << __ffs(offset | sizeof(u64)),
-			    rounddown_pow_of_two(min(len, sizeof(u64))));
-		ret = ism_vfio_load(ism, bar, offset, data, width);
-		if (ret)
+	for (; len; len -= ret, pos += ret, data += ret) {
+		if (IS_ALIGNED(pos, sizeof(u64)) && len >= sizeof(u64))
+			ret = ism_vfio_load_doublewords(ism, pos, data, len);
+		else
+			ret = ism_vfio_load_part(ism, pos, data, len);
+		if (ret < 0)
 			return ret;
 	}
 
 	return 0;
 }
 
-static int ism_vfio_store_block(struct ism_vfio_device *ism, unsigned int bar,
-				u64 offset, const void *data, unsigned int len)
+static int ism_vfio_load_value(struct ism_vfio_device *ism, u64 pos, u64 *value,
+			       unsigned int len)
 {
-	struct zpci_dev *zdev = to_zpci(ism->core.pdev);
-	int ret;
+	/* As in ism_vfio_gather() */
+	guard(rwsem_read)(&ism->core.memory_lock);
 
+	if (!ism_vfio_memory_enabled(ism))
+		return -EIO;
+
+	return ism_vfio_load(ism, value, ism_vfio_req(ism, pos, len),
+			     pos & ISM_VFIO_OFFSET_MASK);
+}
+
+static int ism_vfio_store_block(struct ism_vfio_device *ism, u64 pos,
+				const void *data, unsigned int len)
+{
 	/* As for loads: no reset and no disable during the instruction */
 	guard(rwsem_read)(&ism->core.memory_lock);
 
-	if (!__vfio_pci_memory_enabled(&ism->core))
+	if (!ism_vfio_memory_enabled(ism))
 		return -EIO;
 
-	ret = ism_vfio_pcistb(data, ism_vfio_req(zdev, bar, len), offset);
-	trace_ism_vfio_store_block(zdev->fid, bar, offset, len, ret);
-
-	return ret;
+	return ism_vfio_store(ism, data, ism_vfio_req(ism, pos, len),
+			      pos & ISM_VFIO_OFFSET_MASK);
 }
 
-/* How much of @count at @offset a BAR has: 0 behind its end and without one */
-static size_t ism_vfio_clip(struct ism_vfio_device *ism, unsigned int bar,
-			    u64 offset, size_t count)
+/* How much of @count at @pos its BAR has: 0 behind its end and without one */
+static size_t ism_vfio_clip(struct ism_vfio_device *ism, u64 pos, size_t count)
 {
-	u64 len = pci_resource_len(ism->core.pdev, bar);
+	u64 end = ism->bar_end[ISM_VFIO_OFFSET_TO_INDEX(pos)];
 
-	return offset < len ? min(count, len - offset) : 0;
+	return pos < end ? min(count, end - pos) : 0;
+}
+
+/*
+ * Where to gather, and what a PCISTB stores. The spare block is in front of the
+ * cache because that alone would be a sixth of the instructions of a write.
+ */
+static void *ism_vfio_get_block(struct ism_vfio_device *ism)
+{
+	return xchg(&ism->spare_block, NULL) ?:
+	       kmem_cache_alloc(ism->store_blocks, GFP_KERNEL);
+}
+
+static void ism_vfio_put_block(struct ism_vfio_device *ism, void *block)
+{
+	if (cmpxchg(&ism->spare_block, NULL, block))
+		kmem_cache_free(ism->store_blocks, block);
+}
+
+static int ism_vfio_read_value(struct ism_vfio_device *ism, u64 pos,
+			       char __user *buf, size_t len)
+{
+	u64 value;
+	int ret;
+
+	ret = ism_vfio_load_value(ism, pos, &value, len);
+	if (ret)
+		return ret;
+
+	switch (len) {
+	case 8:
+		return put_user(value, (u64 __user *)buf);
+	case 4:
+		return put_user(value, (u32 __user *)buf);
+	case 2:
+		return put_user(value, (u16 __user *)buf);
+	default:
+		return put_user(value, (u8 __user *)buf);
+	}
+}
+
+static int ism_vfio_read_block(struct ism_vfio_device *ism, u64 pos,
+			       char __user *buf, void *data, size_t len)
+{
+	int ret;
+
+	ret = ism_vfio_gather(ism, pos, data, len);
+	if (ret)
+		return ret;
+
+	return copy_to_user(buf, data, len) ? -EFAULT : 0;
+}
+
+static int ism_vfio_read_blocks(struct ism_vfio_device *ism, u64 pos,
+				char __user *buf, size_t count)
+{
+	u64 few[8]; /* for short reads: hardened usercopy checks it faster */
+	void *data = count <= sizeof(few) ? few : ism_vfio_get_block(ism);
+	size_t len;
+	int ret;
+
+	if (!data)
+		return -ENOMEM;
+
+	while (true) {
+		/* End where a load of eight bytes can go on */
+		len = min(count,
+			  round_down(pos + ism->block_size, sizeof(u64)) - pos);
+		ret = ism_vfio_read_block(ism, pos, buf, data, len);
+		count -= len;
+		if (ret || !count)
+			break;
+
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+		cond_resched();
+		pos += len;
+		buf += len;
+	}
+
+	if (data != few)
+		ism_vfio_put_block(ism, data);
+	return ret;
 }
 
 /*
@@ -156,34 +307,18 @@ static size_t ism_vfio_clip(struct ism_vfio_device *ism, unsigned int bar,
 static ssize_t ism_vfio_bar_read(struct ism_vfio_device *ism,
 				 char __user *buf, size_t count, loff_t *ppos)
 {
-	unsigned int bar = ISM_VFIO_OFFSET_TO_INDEX(*ppos);
-	u64 offset = *ppos & ISM_VFIO_OFFSET_MASK;
-	size_t done, len;
-	void *data;
-	int ret = 0;
+	int ret;
 
-	count = ism_vfio_clip(ism, bar, offset, count);
+	count = ism_vfio_clip(ism, *ppos, count);
 	if (!count)
 		return -EINVAL;
 
-	data = kmem_cache_alloc(ism->store_blocks, GFP_KERNEL);
-	if (!data)
-		return -ENOMEM;
-
-	for (done = 0; !ret && done < count; done += len, offset += len) {
-		/* End where a load of eight bytes can go on */
-		len = min(count - done,
-			  round_down(offset + ism->block_size, sizeof(u64)) -
-			  offset);
-		ret = ism_vfio_gather(ism, bar, offset, data, len);
-		if (!ret && copy_to_user(buf + done, data, len))
-			ret = -EFAULT;
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
-	}
-
-	kmem_cache_free(ism->store_blocks, data);
+	/* What one load can do needs neither a block nor a copy of it */
+	if (count <= sizeof(u64) && is_power_of_2(count) &&
+	    IS_ALIGNED(*ppos, count))
+		ret = ism_vfio_read_value(ism, *ppos, buf, count);
+	else
+		ret = ism_vfio_read_blocks(ism, *ppos, buf, count);
 	if (ret)
 		return ret;
 
@@ -196,12 +331,10 @@ static ssize_t ism_vfio_bar_write(struct ism_vfio_device *ism,
 				  const char __user *buf, size_t count,
 				  loff_t *ppos)
 {
-	unsigned int bar = ISM_VFIO_OFFSET_TO_INDEX(*ppos);
-	u64 offset = *ppos & ISM_VFIO_OFFSET_MASK;
 	void *data;
-	int ret;
+	ssize_t ret;
 
-	count = ism_vfio_clip(ism, bar, offset, count);
+	count = ism_vfio_clip(ism, *ppos, count);
 	if (!count)
 		return -EINVAL;
 
@@ -210,19 +343,19 @@ static ssize_t ism_vfio_bar_write(struct ism_vfio_device *ism,
 	 * aligned differs (ISM does not care): the function itself answers
 	 * for that, with -ENXIO.
 	 */
-	if (count > ism->maxstbl || offset % SZ_4K + count > SZ_4K)
+	if (count > ism->maxstbl || *ppos % SZ_4K + count > SZ_4K)
 		return -EINVAL;
 
-	data = kmem_cache_alloc(ism->store_blocks, GFP_KERNEL);
+	data = ism_vfio_get_block(ism);
 	if (!data)
 		return -ENOMEM;
 
 	if (copy_from_user(data, buf, count))
 		ret = -EFAULT;
 	else
-		ret = ism_vfio_store_block(ism, bar, offset, data, count);
+		ret = ism_vfio_store_block(ism, *ppos, data, count);
 
-	kmem_cache_free(ism->store_blocks, data);
+	ism_vfio_put_block(ism, data);
 	if (ret)
 		return ret;
 
@@ -345,9 +478,21 @@ static int ism_vfio_open_device(struct vfio_device *core_vdev)
 	return 0;
 }
 
+static void ism_vfio_close_device(struct vfio_device *core_vdev)
+{
+	struct ism_vfio_device *ism = to_ism_vfio(core_vdev);
+
+	vfio_pci_core_close_device(core_vdev);
+
+	/* It is charged to a user who may be gone, and would keep their memcg */
+	if (ism->spare_block)
+		kmem_cache_free(ism->store_blocks, ism->spare_block);
+	ism->spare_block = NULL;
+}
+
 static int ism_vfio_create_cache(struct ism_vfio_device *ism)
 {
-	struct zpci_dev *zdev = to_zpci(ism->core.pdev);
+	struct zpci_dev *zdev = ism->zdev;
 	struct kmem_cache_args args = {
 		/* The operand of a PCISTB must not cross a page */
 		.align = PAGE_SIZE,
@@ -362,8 +507,8 @@ static int ism_vfio_create_cache(struct ism_vfio_device *ism)
 	/*
 	 * Users decide how many blocks there are at a time, so they are
 	 * accounted to them. SLAB_TEMPORARY, for objects that live as long
-	 * as a system call, is SLAB_RECLAIM_ACCOUNT by another name and
-	 * wants no shrinker.
+	 * as a system call (one as long as the device is open), is
+	 * SLAB_RECLAIM_ACCOUNT by another name and wants no shrinker.
 	 */
 	snprintf(name, sizeof(name), "ism_sb_fid_%08x", zdev->fid);
 	ism->store_blocks = kmem_cache_create(name, ism->block_size, &args,
@@ -371,15 +516,28 @@ static int ism_vfio_create_cache(struct ism_vfio_device *ism)
 	return ism->store_blocks ? 0 : -ENOMEM;
 }
 
+static void ism_vfio_find_bars(struct ism_vfio_device *ism)
+{
+	unsigned int bar;
+
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
+		ism->bar_end[bar] = ISM_VFIO_INDEX_TO_OFFSET(bar) +
+				    pci_resource_len(ism->core.pdev, bar);
+}
+
 static int ism_vfio_init_dev(struct vfio_device *core_vdev)
 {
+	struct ism_vfio_device *ism = to_ism_vfio(core_vdev);
 	int ret;
 
 	ret = vfio_pci_core_init_dev(core_vdev);
 	if (ret)
 		return ret;
 
-	ret = ism_vfio_create_cache(to_ism_vfio(core_vdev));
+	ism->zdev = to_zpci(ism->core.pdev);
+	ism_vfio_find_bars(ism);
+
+	ret = ism_vfio_create_cache(ism);
 	if (ret)
 		vfio_pci_core_release_dev(core_vdev);
 
@@ -399,7 +557,7 @@ VISIBLE_IF_KUNIT const struct vfio_device_ops ism_vfio_ops = {
 	.init		= ism_vfio_init_dev,
 	.release	= ism_vfio_release_dev,
 	.open_device	= ism_vfio_open_device,
-	.close_device	= vfio_pci_core_close_device,
+	.close_device	= ism_vfio_close_device,
 	.ioctl		= ism_vfio_ioctl,
 	since_6_19(.get_region_info_caps = ism_vfio_get_region_info)
 	.device_feature	= ism_vfio_ioctl_feature,

@@ -127,38 +127,38 @@ static void ism_cache_kill(struct ism_fake *fake, unsigned int nr)
 	send_sig(SIGKILL, current, 1);
 }
 
-/* Each call takes one block and gives it back, however it ends */
-static void ism_cache_gets_blocks_back(struct kunit *test)
+/* The first call takes a block from the cache; it serves all that come later */
+static void ism_cache_keeps_a_spare_block(struct kunit *test)
 {
 	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
 	struct kmem_cache *cache = fake->ism->store_blocks;
 	struct ism_kunit *ctx = test->priv;
 	char __user *ok = ctx->umem, *bad = ctx->umem - 8;
 	struct ism_probe *alloc, *free;
-	unsigned int calls = 0;
 
 	alloc = ism_probe_watch(test, kmem_cache_alloc_noprof, cache);
 	free = ism_probe_watch(test, kmem_cache_free, cache);
 
+	/* However a call ends, its block is there for the next one */
 #define ONE(want, call)							\
 	do {								\
 		KUNIT_EXPECT_EQ(test, want, call);			\
-		calls++;						\
-		KUNIT_EXPECT_EQ(test, calls, alloc->calls);		\
-		KUNIT_EXPECT_EQ(test, calls, free->calls);		\
+		KUNIT_EXPECT_EQ(test, 1, alloc->calls);			\
+		KUNIT_EXPECT_EQ(test, 0, free->calls);			\
+		KUNIT_EXPECT_NOT_NULL(test, fake->ism->spare_block);	\
 	} while (0)
 
-	ONE(64, ism_kunit_read(test, fake, 0, ok, 64));
+	ONE(128, ism_kunit_read(test, fake, 0, ok, 128));
 	ONE(SZ_8K, ism_kunit_read(test, fake, 0, ok, SZ_8K));
 	ONE(64, ism_kunit_write(test, fake, 0, ok, 64));
-	ONE(-EFAULT, ism_kunit_read(test, fake, 0, bad, 64));
+	ONE(-EFAULT, ism_kunit_read(test, fake, 0, bad, 128));
 	ONE(-EFAULT, ism_kunit_write(test, fake, 0, bad, 64));
 	fake->error = -EIO;
-	ONE(-EIO, ism_kunit_read(test, fake, 0, ok, 64));
+	ONE(-EIO, ism_kunit_read(test, fake, 0, ok, 128));
 	ONE(-EIO, ism_kunit_write(test, fake, 0, ok, 64));
 	fake->error = 0;
 	ism_fake_memory(fake, false);
-	ONE(-EIO, ism_kunit_read(test, fake, 0, ok, 64));
+	ONE(-EIO, ism_kunit_read(test, fake, 0, ok, 128));
 	ONE(-EIO, ism_kunit_write(test, fake, 0, ok, 64));
 #undef ONE
 }
@@ -175,11 +175,81 @@ static void ism_cache_gets_block_back_from_killed(struct kunit *test)
 	fake->hook = ism_cache_kill;
 	allow_signal(SIGKILL);
 	KUNIT_EXPECT_EQ(test, -EINTR,
-			ism_kunit_read(test, fake, 0, ctx->umem, 64));
+			ism_kunit_read(test, fake, 0, ctx->umem, SZ_8K));
 	flush_signals(current);
 	disallow_signal(SIGKILL);
 	KUNIT_EXPECT_EQ(test, 1, alloc->calls);
+	KUNIT_EXPECT_EQ(test, 0, free->calls);
+	KUNIT_EXPECT_NOT_NULL(test, fake->ism->spare_block);
+}
+
+static void *ism_cache_operands[2];
+
+/* Another call that ends while this one is under way */
+static void ism_cache_other_call(struct ism_fake *fake, unsigned int nr)
+{
+	struct ism_vfio_device *ism = fake->ism;
+
+	ism_cache_operands[0] = ism->spare_block;
+	ism_cache_operands[1] = kmem_cache_alloc(ism->store_blocks,
+						 GFP_KERNEL);
+	ism->spare_block = ism_cache_operands[1];
+}
+
+/* Nobody else gets a block that is in use, and of two one is kept */
+static void ism_cache_has_one_spare_block(struct kunit *test)
+{
+	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
+	struct ism_probe *free;
+
+	free = ism_probe_watch(test, kmem_cache_free, fake->ism->store_blocks);
+	fake->hook = ism_cache_other_call;
+	ism_kunit_fill(test, 11);
+	ism_expect_write(test, fake, 0, 64, 64);
+	KUNIT_EXPECT_NULL(test, ism_cache_operands[0]);
 	KUNIT_EXPECT_EQ(test, 1, free->calls);
+	KUNIT_EXPECT_PTR_EQ(test, ism_cache_operands[1],
+			    fake->ism->spare_block);
+}
+
+/* Up to 64 bytes are gathered on the stack, and one load needs no place at all */
+static void ism_cache_is_left_alone_by_short_reads(struct kunit *test)
+{
+	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
+	struct ism_probe *alloc;
+	size_t len;
+
+	alloc = ism_probe_watch(test, kmem_cache_alloc_noprof,
+				fake->ism->store_blocks);
+	for (len = 1; len <= 64; len++)
+		ism_expect_read(test, fake, 3, len, len);
+	KUNIT_EXPECT_EQ(test, 0, alloc->calls);
+	ism_expect_read(test, fake, 3, 65, 65);
+	KUNIT_EXPECT_EQ(test, 1, alloc->calls);
+}
+
+/*
+ * The spare block is charged to who caused it: it must not outlive the last
+ * close, or their memcg would
+ */
+static void ism_cache_spare_block_goes_at_close(struct kunit *test)
+{
+	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
+	struct vfio_device *vdev = &fake->ism->core.vdev;
+	struct ism_probe *close, *free;
+
+	free = ism_probe_watch(test, kmem_cache_free, fake->ism->store_blocks);
+	close = ism_probe_replace(test, vfio_pci_core_close_device, vdev, 0);
+	vdev->ops->close_device(vdev);
+	KUNIT_EXPECT_EQ(test, 1, close->calls);
+	KUNIT_EXPECT_EQ(test, 0, free->calls);
+
+	ism_kunit_fill(test, 12);
+	ism_expect_write(test, fake, 0, 64, 64);
+	vdev->ops->close_device(vdev);
+	KUNIT_EXPECT_EQ(test, 2, close->calls);
+	KUNIT_EXPECT_EQ(test, 1, free->calls);
+	KUNIT_EXPECT_NULL(test, fake->ism->spare_block);
 }
 
 /* What is refused is refused before anything is taken */
@@ -218,7 +288,7 @@ static void ism_cache_is_out_of_memory(struct kunit *test)
 
 	alloc = ism_probe_replace(test, kmem_cache_alloc_noprof, cache, 0);
 	free = ism_probe_watch(test, kmem_cache_free, cache);
-	ism_expect_refused(test, fake, c->read, 0, 64, -ENOMEM);
+	ism_expect_refused(test, fake, c->read, 0, 128, -ENOMEM);
 	KUNIT_EXPECT_EQ(test, 1, alloc->calls);
 	KUNIT_EXPECT_EQ(test, 0, free->calls);
 }
@@ -283,6 +353,7 @@ static void ism_cache_goes_with_the_last_user(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, destroy->calls);
 	ism_kunit_fill(test, 10);
 	ism_expect_write(test, fake, 0, 64, 64);
+	ism_fake_close(ism);
 
 	vfio_put_device(&ism->core.vdev);
 	KUNIT_EXPECT_EQ(test, 1, destroy->calls);
@@ -297,8 +368,11 @@ static struct kunit_case ism_cache_tests[] = {
 			 ism_cache_gen_params),
 	KUNIT_CASE_PARAM(ism_cache_blocks_are_copied_whole,
 			 ism_cache_gen_params),
-	KUNIT_CASE(ism_cache_gets_blocks_back),
+	KUNIT_CASE(ism_cache_keeps_a_spare_block),
 	KUNIT_CASE(ism_cache_gets_block_back_from_killed),
+	KUNIT_CASE(ism_cache_has_one_spare_block),
+	KUNIT_CASE(ism_cache_is_left_alone_by_short_reads),
+	KUNIT_CASE(ism_cache_spare_block_goes_at_close),
 	KUNIT_CASE(ism_cache_is_left_alone_by_refusals),
 	KUNIT_CASE_PARAM(ism_cache_is_out_of_memory, ism_access_gen_params),
 	KUNIT_CASE(ism_cache_cannot_be_created),

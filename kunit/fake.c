@@ -167,8 +167,17 @@ static void ism_fake_put_pdev(void *pdev)
 	put_device(&((struct pci_dev *)pdev)->dev);
 }
 
+/* As closing it does, which it was never opened for */
+void ism_fake_close(struct ism_vfio_device *ism)
+{
+	if (ism->spare_block)
+		kmem_cache_free(ism->store_blocks, ism->spare_block);
+	ism->spare_block = NULL;
+}
+
 static void ism_fake_put_vfio(void *ism)
 {
+	ism_fake_close(ism);
 	vfio_put_device(&((struct ism_vfio_device *)ism)->core.vdev);
 }
 

@@ -342,24 +342,24 @@ static void ism_read_goes_on_when_signalled(struct kunit *test)
 
 static void ism_read_new_handle(struct ism_fake *fake, unsigned int nr)
 {
-	if (nr == 2)
+	if (nr == 511)
 		WRITE_ONCE(fake->zdev.fh, 0x80010111);
 }
 
-/* Error recovery in the middle of a read: the next load has the new handle */
+/* Error recovery in the middle of a read: the next block has the new handle */
 static void ism_read_takes_a_new_handle(struct kunit *test)
 {
 	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
 	struct ism_kunit *ctx = test->priv;
 
 	fake->hook = ism_read_new_handle;
-	KUNIT_EXPECT_EQ(test, 64,
-			ism_kunit_read(test, fake, 0, ctx->umem, 64));
-	KUNIT_ASSERT_EQ(test, 8, fake->nr_insns);
+	KUNIT_EXPECT_EQ(test, SZ_8K,
+			ism_kunit_read(test, fake, 0, ctx->umem, SZ_8K));
+	KUNIT_ASSERT_EQ(test, 1024, fake->nr_insns);
 	KUNIT_EXPECT_EQ(test, 0x80000111, fake->insns[0].fh);
-	KUNIT_EXPECT_EQ(test, 0x80000111, fake->insns[2].fh);
-	KUNIT_EXPECT_EQ(test, 0x80010111, fake->insns[3].fh);
-	KUNIT_EXPECT_EQ(test, 0x80010111, fake->insns[7].fh);
+	KUNIT_EXPECT_EQ(test, 0x80000111, fake->insns[511].fh);
+	KUNIT_EXPECT_EQ(test, 0x80010111, fake->insns[512].fh);
+	KUNIT_EXPECT_EQ(test, 0x80010111, fake->insns[1023].fh);
 }
 
 static struct kunit_case ism_read_tests[] = {
