@@ -6,7 +6,7 @@
  *
  * counts from one pass of the instruction at ADDRESS to the next, from the third
  * to the fourth, and so on. FILE gets a line "NUMBER ADDRESS COUNT" for each
- * instruction, with the number of the interval. For one CPU.
+ * instruction, with the number of the interval, of all CPUs together.
  */
 
 #include <inttypes.h>
@@ -25,6 +25,8 @@ typedef struct Counter {
     uint64_t executed[INTERVALS];
 } Counter;
 
+/* CPUs translate at the same time */
+static GMutex counters_lock;
 static GHashTable *counters;
 static uint64_t mark_address;
 static FILE *out;
@@ -33,28 +35,31 @@ static unsigned passes;
 static void executed(unsigned int cpu, void *data)
 {
     Counter *c = data;
-    unsigned interval = passes / 2;
+    unsigned n = __atomic_load_n(&passes, __ATOMIC_RELAXED);
 
-    if (passes % 2 && interval < INTERVALS) {
-        c->executed[interval]++;
+    if (n % 2 && n / 2 < INTERVALS) {
+        __atomic_fetch_add(&c->executed[n / 2], 1, __ATOMIC_RELAXED);
     }
 }
 
 static void passed(unsigned int cpu, void *data)
 {
-    passes++;
+    __atomic_fetch_add(&passes, 1, __ATOMIC_RELAXED);
 }
 
 /* An address has one counter, however often and in whatever block it comes */
 static Counter *counter_of(uint64_t address)
 {
-    Counter *c = g_hash_table_lookup(counters, &address);
+    Counter *c;
 
+    g_mutex_lock(&counters_lock);
+    c = g_hash_table_lookup(counters, &address);
     if (!c) {
         c = g_new0(Counter, 1);
         c->address = address;
         g_hash_table_insert(counters, &c->address, c);
     }
+    g_mutex_unlock(&counters_lock);
     return c;
 }
 

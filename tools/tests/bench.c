@@ -14,9 +14,9 @@
  *   bench steps FUNCTION
  *	opens the function, writes to it and closes it, and says so in the
  *	kernel's trace, where its memory can be counted
- *   bench writers FUNCTION RECEIVER
- *	prints what a write costs where 16 threads write at the same time, as a
- *	multiple of what it costs where one does
+ *   bench writers TIMES FUNCTION-OR-NODE RECEIVER
+ *	lets one thread write, then 16 at the same time, and so on; prints the CPU
+ *	time of a write of 16 as a multiple of that of one
  */
 
 #include <endian.h>
@@ -619,13 +619,20 @@ static void steps(int argc, char **argv)
 /* ---- many writers ------------------------------------------------------------------ */
 
 #define WRITERS	16
-#define WRITES	20000
+#define WRITES	32000		/* of all of them together */
+
+struct writer {
+	pthread_t thread;
+	struct bench *bench;
+	unsigned int writes;
+};
 
 static void *writer(void *data)
 {
-	struct bench *b = data;
+	struct writer *w = data;
+	struct bench *b = w->bench;
 
-	for (unsigned int i = 0; i < WRITES; i++)
+	for (unsigned int i = 0; i < w->writes; i++)
 		if (!store(b, ISM_PAGE))
 			err(1, "write");
 	return NULL;
@@ -634,18 +641,24 @@ static void *writer(void *data)
 /* CPU time of a write while @n threads write, in nanoseconds */
 static double write_time(struct bench *b, unsigned int n)
 {
-	pthread_t threads[WRITERS];
+	struct writer writers[WRITERS];
 	struct timespec from, to;
 
+	mark();
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
-	for (unsigned int i = 0; i < n; i++)
-		if (pthread_create(&threads[i], NULL, writer, b))
+	for (unsigned int i = 0; i < n; i++) {
+		writers[i].bench = b;
+		writers[i].writes = WRITES / n;
+		if (pthread_create(&writers[i].thread, NULL, writer,
+				   &writers[i]))
 			errx(1, "no thread");
+	}
 	for (unsigned int i = 0; i < n; i++)
-		pthread_join(threads[i], NULL);
+		pthread_join(writers[i].thread, NULL);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+	mark();
 	return ((to.tv_sec - from.tv_sec) * 1e9 + to.tv_nsec - from.tv_nsec) /
-	       (WRITES * n);
+	       WRITES;
 }
 
 /* The best of a few, for other work of the host only adds to them */
@@ -654,12 +667,12 @@ static void writers(int argc, char **argv)
 	static struct bench b;
 	double one = 0, many = 0;
 
-	if (argc != 2)
-		errx(2, "usage: bench writers FUNCTION RECEIVER");
-	find_all(&b, argv[0], argv[1]);
+	if (argc != 3)
+		errx(2, "usage: bench writers TIMES FUNCTION-OR-NODE RECEIVER");
+	find_all(&b, argv[1], argv[2]);
 	if (!open_all(&b))
-		errx(1, "%s cannot be written", argv[0]);
-	for (unsigned int i = 0; i < 5; i++) {
+		errx(1, "%s cannot be written", argv[1]);
+	for (int i = 0; i < atoi(argv[0]); i++) {
 		double t = write_time(&b, 1);
 
 		one = !i || t < one ? t : one;
