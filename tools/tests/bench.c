@@ -15,8 +15,9 @@
  *	opens the function, writes to it and closes it, and says so in the
  *	kernel's trace, where its memory can be counted
  *   bench writers TIMES FUNCTION-OR-NODE RECEIVER
- *	lets one thread write, then 16 at the same time, and so on; prints the CPU
- *	time of a write of 16 as a multiple of that of one
+ *	lets one thread write, then 16 at the same time, and so on; prints how
+ *	many writes each time were, and the CPU time of a write of 16 as a
+ *	multiple of that of one
  */
 
 #include <endian.h>
@@ -679,7 +680,7 @@ static void writers(int argc, char **argv)
 		t = write_time(&b, WRITERS);
 		many = !i || t < many ? t : many;
 	}
-	printf("%.2f\n", many / one);
+	printf("%u %.2f\n", WRITES, many / one);
 }
 
 int main(int argc, char **argv)
