@@ -222,15 +222,21 @@ static void ism_read_of_more_than_4_gib(struct kunit *test)
 
 static const struct ism_errno_case {
 	const char *desc;
+	u64 pos;
+	size_t count;
 	int error;
 	unsigned int good;
 } ism_errno_cases[] = {
-	{ "condition code 1 or 3 at once", -EIO, 0 },
-	{ "condition code 1 or 3 at the second load", -EIO, 1 },
-	{ "condition code 1 or 3 in the second block", -EIO, 512 },
-	{ "condition code 1 or 3 at the last load", -EIO, 1023 },
-	{ "exception at once", -ENXIO, 0 },
-	{ "exception in the middle", -ENXIO, 700 },
+	{ "condition code 1 or 3 at once", 0, 8192, -EIO, 0 },
+	{ "condition code 1 or 3 at the second load", 0, 8192, -EIO, 1 },
+	{ "condition code 1 or 3 in the second block", 0, 8192, -EIO, 512 },
+	{ "condition code 1 or 3 at the last load", 0, 8192, -EIO, 1023 },
+	{ "condition code 1 or 3 behind the doublewords", 0, 23, -EIO, 3 },
+	{ "condition code 1 or 3 at the only load", 8, 8, -EIO, 0 },
+	{ "exception at once", 0, 8192, -ENXIO, 0 },
+	{ "exception in the middle", 0, 8192, -ENXIO, 700 },
+	{ "exception before the doublewords", 1, 23, -ENXIO, 1 },
+	{ "exception at the only load", 4, 4, -ENXIO, 0 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(ism_errno, ism_errno_cases, desc);
@@ -245,7 +251,7 @@ static void ism_read_fails_with_a_load(struct kunit *test)
 	fake->error = c->error;
 	fake->good = c->good;
 	KUNIT_EXPECT_EQ(test, c->error,
-			ism_kunit_read(test, fake, 0, ctx->umem, 8192));
+			ism_kunit_read(test, fake, c->pos, ctx->umem, c->count));
 	KUNIT_EXPECT_EQ(test, c->good + 1, fake->nr_insns);
 }
 

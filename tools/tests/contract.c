@@ -708,6 +708,29 @@ TEST_F(contract, a_token_of_nobody_is_eio)
 	EXPECT_EQ(1, trace_read(&self->trace));
 }
 
+/* Nobody looks at the instructions then: they take a shorter way */
+TEST_F(contract, all_is_the_same_without_trace_events)
+{
+	uint64_t nobody = self->bar0 + (0xfffeULL << 32);
+	uint8_t traced[4096];
+	size_t len;
+
+	ASSERT_EQ(4096, pread(self->fd, traced, 4096, self->bar2));
+	ASSERT_EQ(0, write_file(self->trace.dir, "events/ism_vfio/enable", "0"));
+	for (len = 1; len <= 4096; len += len < 70 ? 1 : 671) {
+		memset(self->buf, 0xa5, sizeof(self->buf));
+		ASSERT_EQ(len, pread(self->fd, self->buf, len, self->bar2));
+		EXPECT_EQ(0, memcmp(traced, self->buf, len)) TH_LOG("len %zu", len);
+		EXPECT_EQ(-1, pread(self->fd, self->buf, len, self->bar0));
+		EXPECT_EQ(EIO, errno);
+
+		ASSERT_EQ(len, pwrite(self->fd, self->buf, len, DMB(0)));
+		EXPECT_EQ(0, memcmp(self->dmb->mem, self->buf, len));
+		EXPECT_EQ(-1, pwrite(self->fd, self->buf, len, nobody));
+		EXPECT_EQ(EIO, errno);
+	}
+}
+
 /* ---- interrupts ---------------------------------------------------------- */
 
 TEST_F(contract, a_signalling_store_interrupts_the_receiver)
