@@ -23,6 +23,8 @@
 #include "libism-internal.h"
 
 #define SYSFS "/sys/bus/pci/devices"
+#define RESET_TRIES	100
+#define RESET_PAUSE_US	10000
 
 /**
  * struct vfio - a function that is open
@@ -103,11 +105,19 @@ static int vfio_enable(struct ism *ism)
 	return 0;
 }
 
+/*
+ * The kernel does not wait while it handles an event of the function, of which
+ * it may just have told us: it answers EAGAIN, and in between EIO
+ */
 static int vfio_reset(struct ism *ism)
 {
 	struct vfio *v = ism->priv;
+	int ret, tries = RESET_TRIES;
 
-	if (ioctl(v->fd.device, VFIO_DEVICE_RESET))
+	while ((ret = ioctl(v->fd.device, VFIO_DEVICE_RESET)) && --tries &&
+	       (errno == EAGAIN || errno == EIO))
+		usleep(RESET_PAUSE_US);
+	if (ret)
 		return ism_fail(ism, errno, "the kernel could not reset it: %s",
 				strerror(errno));
 	return 0;
