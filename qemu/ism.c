@@ -162,6 +162,7 @@ typedef struct IsmFault {
     uint8_t status;
     uint16_t pgm;
     uint16_t spaces;
+    uint16_t pec;
 } IsmFault;
 
 struct IsmState {
@@ -811,6 +812,21 @@ static bool ism_is_fault_reg(IsmState *s, const IsmAccess *a)
            a->offset >= ISM_FAULT_BASE;
 }
 
+static void ism_raise_error(IsmState *s, uint16_t pec, bool keep_state)
+{
+    S390PCIBusDevice *z = ism_zpci(s);
+
+    if (!z) {
+        return;
+    }
+    trace_ism_error_event(s->gid, pec);
+    if (!keep_state && z->state >= ZPCI_FS_ENABLED) {
+        z->state = ZPCI_FS_ERROR;
+        ism_tell_peers(s, ISM_DEV_GID_ERR_STATE);
+    }
+    s390_pci_generate_error_event(pec, z->fh, z->fid, 0, 0);
+}
+
 /* Whether this instruction is to fail */
 static bool ism_take_fault(IsmState *s, IsmFault *f, const IsmAccess *a,
                            IsmResult *res)
@@ -829,6 +845,9 @@ static bool ism_take_fault(IsmState *s, IsmFault *f, const IsmAccess *a,
     if (f->pgm) {
         res->pgm = f->pgm == ISM_PGM_SPECIFICATION ? f->pgm : ISM_PGM_OPERAND;
     }
+    if (f->pec) {
+        ism_raise_error(s, f->pec, false);
+    }
     return true;
 }
 
@@ -841,22 +860,8 @@ static void ism_set_fault(IsmState *s, IsmFault *f, const char *what,
     f->status = reg[9];
     f->pgm = lduw_be_p(reg + 10);
     f->spaces = lduw_be_p(reg + 12);
+    f->pec = lduw_be_p(reg + 14);
     trace_ism_fault(s->gid, what, f->count, f->skip, f->cc, f->status, f->pgm);
-}
-
-static void ism_raise_error(IsmState *s, uint16_t pec, bool keep_state)
-{
-    S390PCIBusDevice *z = ism_zpci(s);
-
-    if (!z) {
-        return;
-    }
-    trace_ism_error_event(s->gid, pec);
-    if (!keep_state && z->state >= ZPCI_FS_ENABLED) {
-        z->state = ZPCI_FS_ERROR;
-        ism_tell_peers(s, ISM_DEV_GID_ERR_STATE);
-    }
-    s390_pci_generate_error_event(pec, z->fh, z->fid, 0, 0);
 }
 
 static void ism_set_error_event(IsmState *s, const uint8_t *reg)
@@ -1209,6 +1214,7 @@ static void ism_add_fault_properties(Object *obj, const char *what, IsmFault *f)
     g_autofree char *status = g_strdup_printf("x-%s-fault-status", what);
     g_autofree char *pgm = g_strdup_printf("x-%s-fault-pgm", what);
     g_autofree char *spaces = g_strdup_printf("x-%s-fault-spaces", what);
+    g_autofree char *pec = g_strdup_printf("x-%s-fault-pec", what);
 
     object_property_add_uint32_ptr(obj, count, &f->count, rw);
     object_property_add_uint32_ptr(obj, skip, &f->skip, rw);
@@ -1216,6 +1222,7 @@ static void ism_add_fault_properties(Object *obj, const char *what, IsmFault *f)
     object_property_add_uint8_ptr(obj, status, &f->status, rw);
     object_property_add_uint16_ptr(obj, pgm, &f->pgm, rw);
     object_property_add_uint16_ptr(obj, spaces, &f->spaces, rw);
+    object_property_add_uint16_ptr(obj, pec, &f->pec, rw);
 }
 
 static void ism_instance_init(Object *obj)

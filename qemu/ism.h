@@ -146,7 +146,8 @@ enum IsmEventCode {
  *  10  u16 pgm      0, or the program exception that they end with instead:
  *                   6 specification, any other value operand (0x15)
  *  12  u16 spaces   bit 1 << n: count accesses to BAR n; 0: to BAR 0 and BAR 2
- *  14  u16          0
+ *  14  u16 pec      0, or the PCI event code of a zPCI error event that comes
+ *                   along, with the function in error state
  * Error event register:
  *   0  u16 pec      PCI event code, 0x3a for instance
  *   2  u16 flags    1: leave the function's state as it is
