@@ -6,8 +6,6 @@ prefix	?= /usr/local
 KDIR	?= /lib/modules/$(shell uname -r)/build
 FILE	?= README.rst
 SECONDS	?= 300
-KERNEL	?= built-7.3
-OPERATIONS ?= 10000000
 
 release	= $(or $(file <$(KDIR)/include/config/kernel.release),$(shell uname -r))
 updates	= $(DESTDIR)/lib/modules/$(release)/updates
@@ -25,7 +23,7 @@ help:
 	@echo 'make lint              what tools say about the source (TOOLS="name..." for some)'
 	@echo 'make fuzz              libism against a device that answers nonsense, for SECONDS=300'
 	@echo 'make streams           1 GiB in one stream, and processes killed in the middle of it'
-	@echo 'make soak              random operations, each result foretold (KERNEL=built-7.3 OPERATIONS=10000000)'
+	@echo 'make soak              what a hostile or unlucky user can do, for SOAK_MINUTES=20 (SOAK_KERNELS="name...")'
 	@echo 'make mutants           do the tests notice a wrong driver? (MUTANTS="name..." for some)'
 	@echo 'make matrix            the tests on each kernel that Debian has (KERNELS="name...")'
 	@echo 'make coverage          which lines of the driver do the tests reach? Table and HTML'
@@ -106,7 +104,7 @@ streams:
 	@STREAM_MIB=1024 STREAM_KILLS=20 scripts/check streams streams-7.3
 
 soak:
-	@scripts/soak '$(KERNEL)' $(OPERATIONS)
+	@scripts/soak --document $(PARTS)
 
 mutants:
 	@scripts/mutants $(MUTANTS)

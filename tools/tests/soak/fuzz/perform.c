@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
-#include "soak.h"
+#include "fuzz.h"
 
 #define CONFIG		((uint64_t)VFIO_PCI_CONFIG_REGION_INDEX << SHIFT)
 #define WINDOW		((uint64_t)VFIO_PCI_BAR2_REGION_INDEX << SHIFT)
@@ -309,7 +309,7 @@ static int open_trace(struct target *t)
 	if (n != 1)
 		return -1;
 	snprintf(filter, sizeof(filter), "fid == %u", fid);
-	snprintf(instance, sizeof(instance), "soak-%x", fid);
+	snprintf(instance, sizeof(instance), "fuzz-%x", fid);
 	return trace_open(&t->trace, instance, filter);
 }
 
@@ -335,7 +335,7 @@ static int learn(struct target *t)
 
 static int failed(const char *what, struct ism *ism)
 {
-	fprintf(stderr, "soak: %s\n", what ? what : ism_strerror(ism));
+	fprintf(stderr, "fuzz: %s\n", what ? what : ism_strerror(ism));
 	return -1;
 }
 

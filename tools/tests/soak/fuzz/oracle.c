@@ -10,7 +10,7 @@
 #include <linux/vfio.h>
 #include <string.h>
 
-#include "soak.h"
+#include "fuzz.h"
 
 #define BAR_DMB		0
 #define BAR_CMD		2

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * soak - random operations on a vfio device, each result foretold
+ * fuzz - random operations on a vfio device, each result foretold
  *
  * Operations come in episodes of OPS_PER_EPISODE that start from the same state
  * and are drawn from one number: an episode that goes wrong can be run again,
  * and with fewer operations.
  */
-#ifndef ISM_TESTS_SOAK_H
-#define ISM_TESTS_SOAK_H
+#ifndef ISM_TESTS_SOAK_FUZZ_H
+#define ISM_TESTS_SOAK_FUZZ_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <linux/vfio.h>
 
-#include "../trace.h"
+#include "../../trace.h"
 #include "libism-internal.h"
 
 #define OPS_PER_EPISODE	64
@@ -187,4 +187,4 @@ void op_perform(struct target *t, const struct op *op, struct outcome *o);
 void oracle_settle(struct model *m);
 void oracle_foretell(struct model *m, const struct op *op, struct outcome *o);
 
-#endif /* ISM_TESTS_SOAK_H */
+#endif /* ISM_TESTS_SOAK_FUZZ_H */

@@ -7,7 +7,7 @@
 #include <linux/vfio.h>
 #include <stdio.h>
 
-#include "soak.h"
+#include "fuzz.h"
 
 #define POS(index)	((uint64_t)(index) << SHIFT)
 #define OFFSET(pos)	((pos) & ((1ULL << SHIFT) - 1))

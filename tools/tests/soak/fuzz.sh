@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# usage: soak.sh OPERATIONS [SEED]
+# usage: fuzz.sh SECONDS [SEED]
 #
-# soak on the driver, and on those in wrong/, which it has to tell from it
+# fuzz on the driver, and on those in wrong/, which it has to tell from it
 
 # shellcheck source=tools/tests/tap.sh
 . ./tap.sh
@@ -15,7 +15,7 @@ bind() { ism-vfio bind $functions >/dev/null; }
 
 # shellcheck disable=SC2086
 as_foretold() {
-	./soak -n "$1" ${2:+-s "$2"} $functions >/tmp/soak
+	./fuzz -t "$1" ${2:+-s "$2"} $functions >/tmp/fuzz
 }
 
 # The first difference ends it, and it has to be the driver's, once it was shrunk
@@ -23,8 +23,8 @@ as_foretold() {
 finds() {
 	cp "wrong/$1/ism-vfio-pci.ko" "/lib/modules/$(uname -r)/updates/"
 	bind || return
-	./soak -n 100000 -s 1 $functions >/tmp/soak
-	equal 1 $? && grep 'suffice:$' /tmp/soak
+	./fuzz -n 100000 -s 1 $functions >/tmp/fuzz
+	equal 1 $? && grep 'suffice:$' /tmp/fuzz
 }
 
 # shellcheck disable=SC2086
@@ -32,12 +32,12 @@ gives_back() { ism-vfio unbind $functions >/dev/null && modprobe -r ism-vfio-pci
 
 tap 'the functions can be bound' bind
 tap 'each operation is as foretold' as_foretold "$@"
-sed 's/^/# /' /tmp/soak
+sed 's/^/# /' /tmp/fuzz
 tap 'the module can be unloaded after it' gives_back
 for wrong in wrong/*; do
 	name=${wrong#wrong/}
 	tap "a wrong driver is found: $name" finds "$name"
-	sed 's/^/# /' /tmp/soak
+	sed -n '/suffice:$/,$s/^/# /p' /tmp/fuzz
 	gives_back
 done
 tap_end

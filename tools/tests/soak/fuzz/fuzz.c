@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * usage: soak [-n OPERATIONS] [-s SEED] [-e EPISODE] FUNCTION PEER [FUNCTION]
+ * usage: fuzz [-n OPERATIONS] [-t SECONDS] [-s SEED] [-e EPISODE] FUNCTION PEER [FUNCTION]
  *
  * Drives one or two functions, each from a thread, with random operations,
  * and compares what happens with what the contract foretells: returned values
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "soak.h"
+#include "fuzz.h"
 
 #define FUNCTIONS	2
 #define WHY_LEN		256
@@ -54,6 +54,7 @@ static struct {
 	uint64_t seed;
 	uint64_t episodes;
 	uint64_t next;
+	time_t until;
 	bool stop;
 } run;
 
@@ -185,7 +186,7 @@ static void *work(void *arg)
 		uint64_t nr = __atomic_fetch_add(&run.next, 1, __ATOMIC_RELAXED);
 		uint64_t state = run.seed + nr;
 
-		if (nr >= run.episodes)
+		if (nr >= run.episodes || (run.until && time(NULL) >= run.until))
 			break;
 		if (!run_episode(w, next_random(&state)))
 			__atomic_store_n(&run.stop, true, __ATOMIC_RELAXED);
@@ -233,7 +234,7 @@ static void report(struct worker *w)
 	}
 	n = shrink(w);
 	run_ops(w, w->op, n);	/* for what differs now */
-	printf("Of its %u operations, which \"soak -e %#" PRIx64 "\" runs, %u suffice:\n",
+	printf("Of its %u operations, which \"fuzz -e %#" PRIx64 "\" runs, %u suffice:\n",
 	       OPS_PER_EPISODE, w->episode, n);
 	for (unsigned int i = 0; i < n; i++) {
 		printf("  ");
@@ -261,13 +262,13 @@ static void table(const struct worker *w, unsigned int n)
 		insns += w[i].insns;
 		errors += w[i].errors;
 	}
-	printf("%-20s %12" PRIu64 "\n", "operations", all);
-	printf("%-20s %12" PRIu64 "\n", "refused as foretold", errors);
-	printf("%-20s %12" PRIu64 "\n", "instructions", insns);
-	printf("%-20s %#12" PRIx64 "\n", "seed", run.seed);
+	printf("did: operations %" PRIu64 "\n", all);
+	printf("did: refusals %" PRIu64 "\n", errors);
+	printf("did: instructions %" PRIu64 "\n", insns);
+	printf("did: seed %" PRIu64 "\n", run.seed);
 }
 
-static int soak(struct worker *w, unsigned int n)
+static int fuzz(struct worker *w, unsigned int n)
 {
 	int ret = 0;
 
@@ -297,22 +298,24 @@ static int again(struct worker *w, uint64_t episode)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: soak [-n OPERATIONS] [-s SEED] [-e EPISODE] FUNCTION PEER [FUNCTION]\n");
+		"usage: fuzz [-n OPERATIONS] [-t SECONDS] [-s SEED] [-e EPISODE] FUNCTION PEER [FUNCTION]\n");
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
 	static struct worker w[FUNCTIONS];
-	uint64_t operations = 100000, episode = 0;
+	uint64_t operations = UINT64_MAX / 2, episode = 0;
 	struct ism *peer = ism_new();
 	unsigned int n;
 	int opt;
 
 	run.seed = time(NULL);
-	while ((opt = getopt(argc, argv, "n:s:e:")) != -1) {
+	while ((opt = getopt(argc, argv, "n:t:s:e:")) != -1) {
 		if (opt == 'n')
 			operations = strtoull(optarg, NULL, 0);
+		else if (opt == 't')
+			run.until = time(NULL) + atoi(optarg);
 		else if (opt == 's')
 			run.seed = strtoull(optarg, NULL, 0);
 		else if (opt == 'e')
@@ -327,14 +330,14 @@ int main(int argc, char **argv)
 
 	run.episodes = (operations + OPS_PER_EPISODE - 1) / OPS_PER_EPISODE;
 	if (ism_open(peer, argv[1], ISM_IOMMU_AUTO)) {
-		fprintf(stderr, "soak: %s\n", ism_strerror(peer));
+		fprintf(stderr, "fuzz: %s\n", ism_strerror(peer));
 		return 2;
 	}
 	n = argc - 1;
 	for (unsigned int i = 0; i < n; i++)
 		if (target_open(&w[i].target, argv[2 * i], peer))
 			return 2;
-	opt = episode ? again(&w[0], episode) : soak(w, n);
+	opt = episode ? again(&w[0], episode) : fuzz(w, n);
 	for (unsigned int i = 0; i < n; i++)
 		target_close(&w[i].target);
 	ism_free(peer);
