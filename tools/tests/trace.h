@@ -11,19 +11,49 @@
 
 #define TRACEFS		"/sys/kernel/tracing"
 #define MAX_INSNS	65536
+#define MAX_TRACE_CPUS	64
 
-/* An instruction as the driver's trace events show it */
+/**
+ * struct insn - an instruction as the driver's trace events show it
+ * @store: PCISTB, else PCILG
+ * @bar: of the function
+ * @len: bytes
+ * @result: 0 or -errno
+ * @offset: in the BAR
+ * @when: number of the event; it grows
+ */
 struct insn {
 	bool store;
 	unsigned int bar;
 	unsigned int len;
 	int result;
 	uint64_t offset;
+	uint64_t when;
 };
 
+struct kbuffer;
+
+/**
+ * struct trace - an instance
+ * @dir: its folder in tracefs
+ * @nr_cpus: how many buffers it has
+ * @pipe: one for each CPU
+ * @kbuf: libtraceevent's reader of a page of a buffer
+ * @store_id: number of the event of a PCISTB
+ * @bar: where the events have it; and so on
+ * @insn: instructions that trace_read() found
+ * @n: how many
+ */
 struct trace {
 	char dir[64];
-	int pipe;
+	unsigned int nr_cpus;
+	int pipe[MAX_TRACE_CPUS];
+	struct kbuffer *kbuf;
+	int store_id;
+	int bar;
+	int offset;
+	int len;
+	int result;
 	struct insn *insn;
 	unsigned int n;
 };

@@ -68,30 +68,31 @@ static bool differ(struct worker *w, const char *what, long wanted, long got)
 static bool same_data(struct worker *w)
 {
 	const struct outcome *a = &w->foretold, *b = &w->seen;
+	size_t i = 0;
+	char what[32];
 
-	for (size_t i = 0; i < a->len; i++) {
-		char what[32];
-
-		if (!((a->data[i] ^ b->data[i]) & a->known[i]))
-			continue;
-		snprintf(what, sizeof(what), "byte %zu that was read", i);
-		return differ(w, what, a->data[i], b->data[i]);
-	}
-	return true;
+	if (!memcmp(a->data, b->data, a->len))
+		return true;
+	while (a->data[i] == b->data[i])
+		i++;
+	snprintf(what, sizeof(what), "byte %zu that was read", i);
+	return differ(w, what, a->data[i], b->data[i]);
 }
 
 static bool same_outcome(struct worker *w)
 {
+	static const char *const irqs[EFDS] = {
+		[EFD_MSI] = "interrupts", [EFD_ERR] = "errors", [EFD_REQ] = "requests",
+	};
 	const struct outcome *a = &w->foretold, *b = &w->seen;
 
 	if (a->ret != b->ret)
 		return differ(w, "result", a->ret, b->ret);
 	if (a->len != b->len)
 		return differ(w, "length", a->len, b->len);
-	if (a->msi != b->msi)
-		return differ(w, "interrupts", a->msi, b->msi);
-	if (a->req != b->req)
-		return differ(w, "requests", a->req, b->req);
+	for (int i = 0; i < EFDS; i++)
+		if (a->signalled[i] != b->signalled[i])
+			return differ(w, irqs[i], a->signalled[i], b->signalled[i]);
 	return same_data(w);
 }
 
@@ -154,7 +155,7 @@ static bool run_ops(struct worker *w, const struct op *op, unsigned int n)
 {
 	struct target *t = &w->target;
 
-	if (target_settle(t))
+	if (target_settle(t, w->why[0]))
 		return differ(w, "bringing the function to its first state",
 			      0, -errno);
 	for (unsigned int i = 0; i < n; i++) {
@@ -165,6 +166,8 @@ static bool run_ops(struct worker *w, const struct op *op, unsigned int n)
 		if (!same_outcome(w))
 			return false;
 	}
+	if (!target_is_quiet(t))
+		return differ(w, "interrupts that nobody asked for", 0, 1);
 	return same_insns(w) && same_memory(w);
 }
 
@@ -328,6 +331,7 @@ int main(int argc, char **argv)
 	if (!peer || (argc != 2 && argc != 3))
 		return usage();
 
+	op_init();
 	run.episodes = (operations + OPS_PER_EPISODE - 1) / OPS_PER_EPISODE;
 	if (ism_open(peer, argv[1], ISM_IOMMU_AUTO)) {
 		fprintf(stderr, "fuzz: %s\n", ism_strerror(peer));

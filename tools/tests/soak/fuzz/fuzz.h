@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <liburing.h>
 #include <linux/vfio.h>
 
 #include "../../trace.h"
@@ -28,16 +29,33 @@
 #define DMB_LEN		(16 * ISM_PAGE)
 #define SIGNAL_BIT	(1u << 23)
 
+#define EFDS		3
+#define MAX_RW		0x7ffff000u	/* MAX_RW_COUNT */
+
 enum op_kind {
 	OP_READ,
 	OP_WRITE,
+	OP_SPLICE,
+	OP_INFO,
 	OP_REGION_INFO,
+	OP_IRQ_INFO,
 	OP_IRQ,
 	OP_RESET,
 	OP_MMAP,
 	OP_FEATURE,
 	OP_IOCTL,
 	OP_KINDS,
+};
+
+/* By which system call a read or write comes, and with one segment or many */
+enum how {
+	HOW_AT,			/* pread() */
+	HOW_AT_VECTOR,		/* preadv() */
+	HOW_FLAGS,		/* preadv2(), with flags */
+	HOW_HERE,		/* read(): at the position of the file */
+	HOW_HERE_VECTOR,	/* readv() */
+	HOW_URING,		/* io_uring */
+	HOW_URING_VECTOR,
 };
 
 /**
@@ -53,22 +71,24 @@ struct segment {
 /**
  * struct op - one operation, as drawn
  * @kind: decides which of the following are used
- * @vector: READ, WRITE: preadv() or pwritev()
+ * @how: READ, WRITE
  * @nr_segments: READ, WRITE: how many
  * @segment: READ, WRITE: what is read or written
- * @pos: READ, WRITE, MMAP: offset in the device file
+ * @pos: READ, WRITE, SPLICE, MMAP: offset in the device file
  * @seed: WRITE: of the bytes
- * @index: REGION_INFO, IRQ: of the region or interrupt
- * @flags: IRQ, FEATURE: the argument's
+ * @index: REGION_INFO, IRQ_INFO, IRQ: of the region or interrupt; SPLICE: which
+ *	way
+ * @flags: READ, WRITE: of HOW_FLAGS; IRQ, FEATURE: the argument's
  * @start: IRQ
- * @count: IRQ
- * @data: IRQ: the one byte, or -1 for no eventfd
- * @argsz: REGION_INFO, FEATURE: the argument's
+ * @count: IRQ; SPLICE, MMAP: length
+ * @data: IRQ: the one byte, or which eventfd, see enum
+ * @argsz: of an ioctl's argument
  * @request: IOCTL: its number
+ * @nowhere: IOCTL: its argument cannot be accessed
  */
 struct op {
 	enum op_kind kind;
-	bool vector;
+	enum how how;
 	unsigned int nr_segments;
 	struct segment segment[SEGMENTS];
 	uint64_t pos;
@@ -80,24 +100,34 @@ struct op {
 	int data;
 	uint32_t argsz;
 	unsigned long request;
+	bool nowhere;
 };
+
+/* Eventfds that an interrupt gets: of op.data */
+enum {
+	DATA_NEGATIVE = -2,
+	DATA_NO_EVENTFD = -1,
+	DATA_ZERO = 0,
+	DATA_EVENTFD = 1,
+	DATA_OTHER_FILE = 2,
+	DATA_CLOSED_FILE = 3,
+};
+
+/* ... and of whom they are */
+enum { EFD_MSI, EFD_ERR, EFD_REQ };
 
 /**
  * struct outcome - what an operation did, or is to do
  * @ret: what the system call returns, or -errno
- * @msi: interrupts that the eventfd of the MSI counted
- * @req: the same for the one that asks for the device
+ * @signalled: IRQ: what the eventfds counted
  * @len: bytes in @data
- * @data: READ: what was read, REGION_INFO: struct vfio_region_info
- * @known: bits of @data that can be foretold
+ * @data: READ: what was read; INFO and its like: the struct
  */
 struct outcome {
 	long ret;
-	uint64_t msi;
-	uint64_t req;
+	uint64_t signalled[EFDS];
 	size_t len;
 	uint8_t data[SEGMENTS * ROOM];
-	uint8_t known[SEGMENTS * ROOM];
 };
 
 /**
@@ -105,16 +135,17 @@ struct outcome {
  * @maxstbl: longest store block
  * @gid: its GID
  * @tok: token of the one DMB that it may write
- * @irq_count: interrupts of each index
+ * @has_err: there is an interrupt for errors of the function; kernels before
+ *	7.3 have it for PCI Express alone
+ * @info_argsz: size of the device's info with its capabilities
  * @config: config space, as a read returns it
- * @config_known: bits of it that are the same until they are written
+ * @config_first: the same at the start of an episode
  * @config_writable: bits of it that can be written
  * @window: the command window
  * @dmb: the DMB's bytes
  * @signals: signals of the DMB, as in the receiver's mask
  * @msi_on: interrupts are set up
- * @msi_fd: ... with an eventfd
- * @req_fd: the one that asks for the device has an eventfd
+ * @armed: those that have an eventfd
  * @insn: instructions that reach the function
  * @nr_insns: how many
  */
@@ -122,16 +153,16 @@ struct model {
 	unsigned int maxstbl;
 	uint64_t gid;
 	uint64_t tok;
-	unsigned int irq_count[VFIO_PCI_NUM_IRQS];
+	bool has_err;
+	unsigned int info_argsz;
 	uint8_t config[CONFIG_LEN];
-	uint8_t config_known[CONFIG_LEN];
+	uint8_t config_first[CONFIG_LEN];
 	uint8_t config_writable[CONFIG_LEN];
 	uint8_t window[ISM_PAGE];
 	uint8_t dmb[DMB_LEN];
 	uint16_t signals;
 	bool msi_on;
-	bool msi_fd;
-	bool req_fd;
+	bool armed[EFDS];
 	struct insn insn[MAX_INSNS];
 	unsigned int nr_insns;
 };
@@ -144,7 +175,10 @@ struct model {
  * @peer: the function that owns the DMB
  * @dmb: what this function may write
  * @trace: instructions that reached the function
- * @efd: for the MSI and for the request
+ * @efd: for the MSI, for errors and for the request
+ * @null: a file that is no eventfd
+ * @pipe: with bytes in it, for splice()
+ * @ring: io_uring
  * @room: ROOM bytes and a hole, for each segment
  * @model: the function's
  */
@@ -155,7 +189,10 @@ struct target {
 	struct ism *peer;
 	struct ism_dmb *dmb;
 	struct trace trace;
-	int efd[2];
+	int efd[EFDS];
+	int null;
+	int pipe[2];
+	struct io_uring ring;
 	uint8_t *room;
 	struct model model;
 };
@@ -171,17 +208,28 @@ static inline uint64_t next_random(uint64_t *state)
 }
 
 /* op.c */
+void op_init(void);
 void op_draw(struct op *op, const struct model *m, uint64_t *state);
 void op_print(const struct op *op, const struct model *m);
 const char *op_name(enum op_kind kind);
-uint8_t op_byte(const struct op *op, unsigned int i);
+bool op_is_vector(const struct op *op);
+void op_bytes(const struct op *op, unsigned int segment, unsigned int at,
+	      uint8_t *to, unsigned int n);
 
 /* perform.c */
 int target_open(struct target *t, const char *name, struct ism *peer);
 void target_close(struct target *t);
-int target_settle(struct target *t);
+int target_settle(struct target *t, bool all);
 uint16_t target_signals(const struct target *t);
+bool target_is_quiet(const struct target *t);
 void op_perform(struct target *t, const struct op *op, struct outcome *o);
+
+/* config.c */
+void config_init(struct model *m);
+long config_read(const struct model *m, uint64_t offset, const struct segment *s,
+		 struct outcome *o);
+long config_write(struct model *m, const struct op *op, uint64_t offset,
+		  unsigned int segment, size_t len);
 
 /* oracle.c */
 void oracle_settle(struct model *m);

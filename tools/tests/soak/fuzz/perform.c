@@ -4,6 +4,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
 #include <sys/eventfd.h>
@@ -16,8 +17,6 @@
 #define CONFIG		((uint64_t)VFIO_PCI_CONFIG_REGION_INDEX << SHIFT)
 #define WINDOW		((uint64_t)VFIO_PCI_BAR2_REGION_INDEX << SHIFT)
 #define UNTOUCHED	0xee
-
-enum { EFD_MSI, EFD_REQ };
 
 static long or_errno(long ret)
 {
@@ -34,16 +33,17 @@ static uint8_t *place(const struct target *t, const struct op *op, unsigned int 
 
 static void fill(const struct target *t, const struct op *op)
 {
-	unsigned int n = 0;
-
 	for (unsigned int i = 0; i < op->nr_segments; i++) {
-		uint8_t *p = place(t, op, i);
-
-		for (unsigned int j = 0; j < op->segment[i].good; j++)
-			p[j] = op->kind == OP_READ ? UNTOUCHED :
-			       op_byte(op, n + j);
-		n += op->segment[i].len;
+		if (op->kind == OP_READ)
+			memset(place(t, op, i), UNTOUCHED, op->segment[i].good);
+		else
+			op_bytes(op, i, 0, place(t, op, i), op->segment[i].good);
 	}
+}
+
+static bool is_untouched(const uint8_t *p, size_t n)
+{
+	return !n || (*p == UNTOUCHED && !memcmp(p, p + 1, n - 1));
 }
 
 /* What was read; and nothing may be written behind it */
@@ -62,37 +62,117 @@ static void collect(const struct target *t, const struct op *op,
 		memcpy(o->data + o->len, p, n);
 		o->len += n;
 		/* of one that ends too early the start may be there */
-		if (op->segment[i].good < op->segment[i].len)
-			continue;
-		for (; n < op->segment[i].good; n++)
-			if (p[n] != UNTOUCHED)
-				o->ret = -ENOTRECOVERABLE;
+		if (op->segment[i].good == op->segment[i].len &&
+		    !is_untouched(p + n, op->segment[i].good - n))
+			o->ret = -ENOTRECOVERABLE;
 	}
 }
 
-static void transfer(const struct target *t, const struct op *op,
-		     struct outcome *o)
+static long through_ring(struct target *t, const struct op *op,
+			 const struct iovec *iov)
 {
-	struct iovec iov[SEGMENTS];
-	unsigned int n = op->nr_segments;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&t->ring);
 	bool in = op->kind == OP_READ;
+	struct io_uring_cqe *cqe;
+	long ret;
+
+	if (op->how == HOW_URING && in)
+		io_uring_prep_read(sqe, t->fd, iov->iov_base, iov->iov_len, op->pos);
+	else if (op->how == HOW_URING)
+		io_uring_prep_write(sqe, t->fd, iov->iov_base, iov->iov_len, op->pos);
+	else if (in)
+		io_uring_prep_readv(sqe, t->fd, iov, op->nr_segments, op->pos);
+	else
+		io_uring_prep_writev(sqe, t->fd, iov, op->nr_segments, op->pos);
+	ret = io_uring_submit(&t->ring);
+	if (ret != 1)
+		return ret < 0 ? ret : -EAGAIN;
+	do
+		ret = io_uring_wait_cqe(&t->ring, &cqe);
+	while (ret == -EINTR);
+	if (ret)
+		return ret;
+	ret = cqe->res;
+	io_uring_cqe_seen(&t->ring, cqe);
+	return ret;
+}
+
+static long by_system_call(struct target *t, const struct op *op,
+			   const struct iovec *iov)
+{
+	bool in = op->kind == OP_READ;
+	unsigned int n = op->nr_segments;
 	off_t pos = (off_t)op->pos;
 
+	switch (op->how) {
+	case HOW_AT_VECTOR:
+		return in ? preadv(t->fd, iov, n, pos) : pwritev(t->fd, iov, n, pos);
+	case HOW_FLAGS:
+		return in ? preadv2(t->fd, iov, n, pos, op->flags) :
+		       pwritev2(t->fd, iov, n, pos, op->flags);
+	case HOW_HERE:
+		return in ? read(t->fd, iov->iov_base, iov->iov_len) :
+		       write(t->fd, iov->iov_base, iov->iov_len);
+	case HOW_HERE_VECTOR:
+		return in ? readv(t->fd, iov, n) : writev(t->fd, iov, n);
+	default:
+		return in ? pread(t->fd, iov->iov_base, iov->iov_len, pos) :
+		       pwrite(t->fd, iov->iov_base, iov->iov_len, pos);
+	}
+}
+
+static void transfer(struct target *t, const struct op *op, struct outcome *o)
+{
+	struct iovec iov[SEGMENTS];
+
 	fill(t, op);
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < op->nr_segments; i++)
 		iov[i] = (struct iovec) { place(t, op, i), op->segment[i].len };
-	if (op->vector)
-		o->ret = in ? preadv(t->fd, iov, n, pos) :
-			 pwritev(t->fd, iov, n, pos);
+	if (op->how == HOW_URING || op->how == HOW_URING_VECTOR)
+		o->ret = through_ring(t, op, iov);
 	else
-		o->ret = in ? pread(t->fd, iov->iov_base, iov->iov_len, pos) :
-			 pwrite(t->fd, iov->iov_base, iov->iov_len, pos);
-	o->ret = or_errno(o->ret);
-	if (in && o->ret >= 0)
+		o->ret = or_errno(by_system_call(t, op, iov));
+	if (op->kind == OP_READ && o->ret >= 0)
 		collect(t, op, o);
 }
 
+static long do_splice(const struct target *t, const struct op *op)
+{
+	loff_t pos = (loff_t)op->pos;
+
+	switch (op->index) {
+	case 0:
+		return splice(t->fd, &pos, t->pipe[1], NULL, op->count, 0);
+	case 1:
+		return splice(t->pipe[0], NULL, t->fd, &pos, op->count, 0);
+	default:
+		return splice(t->pipe[0], NULL, t->fd, NULL, op->count,
+			      SPLICE_F_MOVE);
+	}
+}
+
 /* ---- the others ------------------------------------------------------------ */
+
+/* An ioctl that fills in a struct, of which as much as there is is compared */
+static void get(const struct target *t, unsigned long request, void *arg,
+		size_t len, struct outcome *o)
+{
+	o->ret = or_errno(ioctl(t->fd, request, arg));
+	if (!o->ret) {
+		o->len = len;
+		memcpy(o->data, arg, len);
+	}
+}
+
+static void info(const struct target *t, const struct op *op, struct outcome *o)
+{
+	union {
+		struct vfio_device_info info;
+		uint8_t room[ISM_PAGE];
+	} u = { .info = { .argsz = op->argsz } };
+
+	get(t, VFIO_DEVICE_GET_INFO, &u, sizeof(u.info), o);
+}
 
 static void region_info(const struct target *t, const struct op *op,
 			struct outcome *o)
@@ -102,11 +182,18 @@ static void region_info(const struct target *t, const struct op *op,
 		.index = op->index,
 	};
 
-	o->ret = or_errno(ioctl(t->fd, VFIO_DEVICE_GET_REGION_INFO, &info));
-	if (!o->ret) {
-		o->len = sizeof(info);
-		memcpy(o->data, &info, sizeof(info));
-	}
+	get(t, VFIO_DEVICE_GET_REGION_INFO, &info, sizeof(info), o);
+}
+
+static void irq_info(const struct target *t, const struct op *op,
+		     struct outcome *o)
+{
+	struct vfio_irq_info info = {
+		.argsz = op->argsz,
+		.index = op->index,
+	};
+
+	get(t, VFIO_DEVICE_GET_IRQ_INFO, &info, sizeof(info), o);
 }
 
 static uint64_t counted(int efd)
@@ -116,6 +203,27 @@ static uint64_t counted(int efd)
 	return read(efd, &n, sizeof(n)) == sizeof(n) ? n : 0;
 }
 
+static int32_t eventfd_of(const struct target *t, const struct op *op)
+{
+	static const unsigned int efds[] = {
+		[VFIO_PCI_MSI_IRQ_INDEX] = EFD_MSI,
+		[VFIO_PCI_ERR_IRQ_INDEX] = EFD_ERR,
+		[VFIO_PCI_REQ_IRQ_INDEX] = EFD_REQ,
+	};
+
+	switch (op->data) {
+	case DATA_EVENTFD:
+		return t->efd[op->index < ARRAY_SIZE(efds) ? efds[op->index] : EFD_MSI];
+	case DATA_OTHER_FILE:
+	case DATA_ZERO:
+		return t->null;
+	case DATA_CLOSED_FILE:
+		return INT32_MAX;
+	default:
+		return op->data;
+	}
+}
+
 static long set_irqs(const struct target *t, const struct op *op)
 {
 	union {
@@ -123,33 +231,30 @@ static long set_irqs(const struct target *t, const struct op *op)
 		uint8_t bytes[sizeof(struct vfio_irq_set) + sizeof(int32_t)];
 	} u = {
 		.set = {
-			.argsz = sizeof(u.bytes),
+			.argsz = op->argsz,
 			.flags = op->flags,
 			.index = op->index,
 			.start = op->start,
 			.count = op->count,
 		},
 	};
-	int32_t efd = t->efd[op->index == VFIO_PCI_REQ_IRQ_INDEX ? EFD_REQ : EFD_MSI];
 	uint8_t *data = u.bytes + offsetof(struct vfio_irq_set, data);
+	int32_t efd = eventfd_of(t, op);
 
 	*data = op->data;
-	if (op->flags & VFIO_IRQ_SET_DATA_EVENTFD) {
-		if (op->data == -1)
-			efd = -1;
+	if (op->flags & VFIO_IRQ_SET_DATA_EVENTFD)
 		memcpy(data, &efd, sizeof(efd));
-	}
 	return or_errno(ioctl(t->fd, VFIO_DEVICE_SET_IRQS, &u));
 }
 
 static long map(const struct target *t, const struct op *op)
 {
-	void *p = mmap(NULL, ISM_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, t->fd,
+	void *p = mmap(NULL, op->count, PROT_READ | PROT_WRITE, MAP_SHARED, t->fd,
 		       (off_t)op->pos);
 
 	if (p == MAP_FAILED)
 		return -errno;
-	munmap(p, ISM_PAGE);
+	munmap(p, op->count);
 	return 0;
 }
 
@@ -163,16 +268,23 @@ static long feature(const struct target *t, const struct op *op)
 	return or_errno(ioctl(t->fd, VFIO_DEVICE_FEATURE, &feature));
 }
 
+/* With a good argument for an eventfd, and zeroes for all others */
 static long other_ioctl(const struct target *t, const struct op *op)
 {
-	struct vfio_device_ioeventfd io = {
-		.argsz = sizeof(io),
-		.flags = VFIO_DEVICE_IOEVENTFD_32,
-		.offset = WINDOW,
-		.fd = t->efd[EFD_MSI],
-	};
+	union {
+		struct vfio_device_ioeventfd io;
+		uint8_t room[ISM_PAGE];
+	} u = { .room = { 0 } };
 
-	return or_errno(ioctl(t->fd, op->request, &io));
+	if (op->request == VFIO_DEVICE_IOEVENTFD)
+		u.io = (struct vfio_device_ioeventfd) {
+			.argsz = sizeof(u.io),
+			.flags = VFIO_DEVICE_IOEVENTFD_32,
+			.offset = WINDOW,
+			.fd = t->efd[EFD_MSI],
+		};
+	return or_errno(ioctl(t->fd, op->request,
+			      op->nowhere ? (void *)(t->room + ROOM) : &u));
 }
 
 /**
@@ -184,16 +296,28 @@ static long other_ioctl(const struct target *t, const struct op *op)
 void op_perform(struct target *t, const struct op *op, struct outcome *o)
 {
 	o->len = 0;
+	memset(o->signalled, 0, sizeof(o->signalled));
 	switch (op->kind) {
 	case OP_READ:
 	case OP_WRITE:
 		transfer(t, op, o);
 		break;
+	case OP_SPLICE:
+		o->ret = or_errno(do_splice(t, op));
+		break;
+	case OP_INFO:
+		info(t, op, o);
+		break;
 	case OP_REGION_INFO:
 		region_info(t, op, o);
 		break;
+	case OP_IRQ_INFO:
+		irq_info(t, op, o);
+		break;
 	case OP_IRQ:
 		o->ret = set_irqs(t, op);
+		for (int i = 0; i < EFDS; i++)
+			o->signalled[i] = counted(t->efd[i]);
 		break;
 	case OP_RESET:
 		o->ret = or_errno(ioctl(t->fd, VFIO_DEVICE_RESET));
@@ -207,8 +331,6 @@ void op_perform(struct target *t, const struct op *op, struct outcome *o)
 	default:
 		o->ret = other_ioctl(t, op);
 	}
-	o->msi = counted(t->efd[EFD_MSI]);
-	o->req = counted(t->efd[EFD_REQ]);
 }
 
 /* ---- from the start of a run to its end ------------------------------------ */
@@ -218,6 +340,7 @@ static void drop_irq(const struct target *t, unsigned int index)
 	const struct op op = {
 		.index = index,
 		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
+		.argsz = sizeof(struct vfio_irq_set),
 	};
 
 	set_irqs(t, &op);	/* there may be none */
@@ -251,23 +374,46 @@ uint16_t target_signals(const struct target *t)
 }
 
 /**
+ * target_is_quiet() - no interrupt but those of the operations
+ * @t: the function
+ *
+ * Return: whether it was so since the last one.
+ */
+bool target_is_quiet(const struct target *t)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < EFDS; i++)
+		n += counted(t->efd[i]);
+	return !n;
+}
+
+/* What was written, or all when it is not known what was */
+static bool restore_config(const struct target *t, bool all)
+{
+	const struct model *m = &t->model;
+
+	for (unsigned int i = 0; i < CONFIG_LEN; i += 4)
+		if ((all || memcmp(m->config + i, m->config_first + i, 4)) &&
+		    pwrite(t->fd, m->config_first + i, 4, CONFIG + i) != 4)
+			return false;
+	return true;
+}
+
+/**
  * target_settle() - bring a function to where every episode starts
  * @t: the function
+ * @all: whatever state it is in, be it as the oracle has it or not
  *
  * Return: 0, or -1 when it cannot be brought there.
  */
-int target_settle(struct target *t)
+int target_settle(struct target *t, bool all)
 {
-	uint16_t cmd = htole16(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-	uint8_t line = 0;
-
 	drop_irq(t, VFIO_PCI_MSI_IRQ_INDEX);
+	drop_irq(t, VFIO_PCI_ERR_IRQ_INDEX);
 	drop_irq(t, VFIO_PCI_REQ_IRQ_INDEX);
-	counted(t->efd[EFD_MSI]);
-	counted(t->efd[EFD_REQ]);
-	if (pwrite(t->fd, &cmd, 2, CONFIG + PCI_COMMAND) != 2 ||
-	    pwrite(t->fd, &line, 1, CONFIG + PCI_INTERRUPT_LINE) != 1 ||
-	    !clear_window(t))
+	target_is_quiet(t);
+	if (!restore_config(t, all) || !clear_window(t))
 		return -1;
 	memset(t->dmb->mem, 0, DMB_LEN);
 	target_signals(t);
@@ -287,9 +433,23 @@ static int open_memory(struct target *t)
 	for (unsigned int i = 0; i < SEGMENTS; i++)
 		if (mprotect(t->room + i * stride + ROOM, ISM_PAGE, PROT_NONE))
 			return -1;
-	t->efd[EFD_MSI] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	t->efd[EFD_REQ] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	return t->efd[EFD_MSI] < 0 || t->efd[EFD_REQ] < 0 ? -1 : 0;
+	return 0;
+}
+
+static int open_files(struct target *t)
+{
+	static const uint8_t bytes[64];
+
+	for (int i = 0; i < EFDS; i++) {
+		t->efd[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		if (t->efd[i] < 0)
+			return -1;
+	}
+	t->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (t->null < 0 || pipe2(t->pipe, O_CLOEXEC | O_NONBLOCK) ||
+	    write(t->pipe[1], bytes, sizeof(bytes)) != sizeof(bytes))
+		return -1;
+	return io_uring_queue_init(1, &t->ring, 0);
 }
 
 static int open_trace(struct target *t)
@@ -313,24 +473,31 @@ static int open_trace(struct target *t)
 	return trace_open(&t->trace, instance, filter);
 }
 
-/* Whatever is in config space now stays there, but for these */
+/* Whatever is in config space now stays there until it is written */
 static int learn(struct target *t)
 {
-	struct vfio_irq_info info = { .argsz = sizeof(info) };
+	const uint16_t cmd = htole16(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	struct vfio_irq_info irq = {
+		.argsz = sizeof(irq),
+		.index = VFIO_PCI_ERR_IRQ_INDEX,
+	};
+	struct vfio_device_info info = { .argsz = sizeof(info) };
 	struct model *m = &t->model;
 
-	for (info.index = 0; info.index < VFIO_PCI_NUM_IRQS; info.index++)
-		if (!ioctl(t->fd, VFIO_DEVICE_GET_IRQ_INFO, &info))
-			m->irq_count[info.index] = info.count;
+	drop_irq(t, VFIO_PCI_MSI_IRQ_INDEX);
+	if (ioctl(t->fd, VFIO_DEVICE_GET_INFO, &info))
+		return -1;
+	m->info_argsz = info.argsz;
+	m->has_err = !ioctl(t->fd, VFIO_DEVICE_GET_IRQ_INFO, &irq);
 	m->maxstbl = ism_maxstbl(t->ism);
 	m->gid = ism_gid(t->ism);
 	m->tok = t->dmb->tok;
-	memset(m->config_known, 0xff, CONFIG_LEN);
-	memset(m->config_known + PCI_COMMAND, 0, 4);
-	m->config_known[PCI_COMMAND] = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
-	m->config_writable[PCI_COMMAND] = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
-	m->config_writable[PCI_INTERRUPT_LINE] = 0xff;
-	return pread(t->fd, m->config, CONFIG_LEN, CONFIG) == CONFIG_LEN ? 0 : -1;
+	config_init(m);
+	if (pwrite(t->fd, &cmd, 2, CONFIG + PCI_COMMAND) != 2 ||
+	    pread(t->fd, m->config_first, CONFIG_LEN, CONFIG) != CONFIG_LEN)
+		return -1;
+	memcpy(m->config, m->config_first, CONFIG_LEN);
+	return 0;
 }
 
 static int failed(const char *what, struct ism *ism)
@@ -359,8 +526,8 @@ int target_open(struct target *t, const char *name, struct ism *peer)
 	if (ism_dmb_alloc(peer, DMB_LEN, ism_gid(t->ism), ISM_NO_VLAN, &t->dmb))
 		return failed(NULL, peer);
 	t->fd = ism_device_fd(t->ism);
-	if (open_memory(t))
-		return failed("no user memory or eventfd", NULL);
+	if (open_memory(t) || open_files(t))
+		return failed("no user memory, eventfd, pipe or io_uring", NULL);
 	if (open_trace(t))
 		return failed("no trace events; is tracefs mounted on " TRACEFS "?",
 			      NULL);
@@ -375,6 +542,7 @@ int target_open(struct target *t, const char *name, struct ism *peer)
  */
 void target_close(struct target *t)
 {
+	io_uring_queue_exit(&t->ring);
 	trace_close(&t->trace);
 	ism_free(t->ism);
 }
