@@ -37,8 +37,8 @@ void config_init(struct model *m)
 	set_bar(m, PCI_BASE_ADDRESS_0, 1ULL << SHIFT);
 	set_bar(m, PCI_BASE_ADDRESS_2, ISM_PAGE);
 	/*
-	 * One message at most. How many there could be is for reading only by the
-	 * standard, but vfio-pci-core keeps what is written.
+	 * One message at most. The other two are for reading only by the standard,
+	 * but vfio-pci-core keeps what is written: see Documentation/upstream.rst.
 	 */
 	bits[MSI_FLAGS] = PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QMASK |
 			  PCI_MSI_FLAGS_64BIT;
