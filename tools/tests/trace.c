@@ -158,7 +158,7 @@ static void add_insn(struct trace *t, const char *data, uint64_t when)
 /* Whether all of a CPU's events are there: none was lost */
 static bool read_cpu(struct trace *t, int pipe)
 {
-	_Alignas(uint64_t) char page[65536];
+	char page[65536] __attribute__((aligned(8)));
 	unsigned long long when;
 	ssize_t n;
 	void *data;

@@ -339,7 +339,9 @@ int main(int argc, char **argv)
 	}
 	n = argc - 1;
 	for (unsigned int i = 0; i < n; i++)
-		if (target_open(&w[i].target, argv[2 * i], peer))
+		/* the second one by the older interface */
+		if (target_open(&w[i].target, argv[2 * i],
+				i ? ISM_IOMMU_GROUP : ISM_IOMMU_AUTO, peer))
 			return 2;
 	opt = episode ? again(&w[0], episode) : fuzz(w, n);
 	for (unsigned int i = 0; i < n; i++)

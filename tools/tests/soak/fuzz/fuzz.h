@@ -81,7 +81,7 @@ struct segment {
  * @flags: READ, WRITE: of HOW_FLAGS; IRQ, FEATURE: the argument's
  * @start: IRQ
  * @count: IRQ; SPLICE, MMAP: length
- * @data: IRQ: the one byte, or which eventfd, see enum
+ * @data: IRQ: the one byte, or which eventfd: DATA_...
  * @argsz: of an ioctl's argument
  * @request: IOCTL: its number
  * @nowhere: IOCTL: its argument cannot be accessed
@@ -103,7 +103,7 @@ struct op {
 	bool nowhere;
 };
 
-/* Eventfds that an interrupt gets: of op.data */
+/* What an interrupt gets for an eventfd */
 enum {
 	DATA_NEGATIVE = -2,
 	DATA_NO_EVENTFD = -1,
@@ -113,7 +113,7 @@ enum {
 	DATA_CLOSED_FILE = 3,
 };
 
-/* ... and of whom they are */
+/* Our eventfds */
 enum { EFD_MSI, EFD_ERR, EFD_REQ };
 
 /**
@@ -217,7 +217,8 @@ void op_bytes(const struct op *op, unsigned int segment, unsigned int at,
 	      uint8_t *to, unsigned int n);
 
 /* perform.c */
-int target_open(struct target *t, const char *name, struct ism *peer);
+int target_open(struct target *t, const char *name, enum ism_iommu iommu,
+		struct ism *peer);
 void target_close(struct target *t);
 int target_settle(struct target *t, bool all);
 uint16_t target_signals(const struct target *t);

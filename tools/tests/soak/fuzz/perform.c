@@ -153,7 +153,7 @@ static long do_splice(const struct target *t, const struct op *op)
 
 /* ---- the others ------------------------------------------------------------ */
 
-/* An ioctl that fills in a struct, of which as much as there is is compared */
+/* An ioctl that fills in a struct */
 static void get(const struct target *t, unsigned long request, void *arg,
 		size_t len, struct outcome *o)
 {
@@ -510,18 +510,20 @@ static int failed(const char *what, struct ism *ism)
  * target_open() - open a function, and make it a DMB
  * @t: filled in
  * @name: its PCI name
+ * @iommu: interface of vfio to open it by
  * @peer: an open function that the DMB will be of
  *
  * Return: 0, or -1 after a message.
  */
-int target_open(struct target *t, const char *name, struct ism *peer)
+int target_open(struct target *t, const char *name, enum ism_iommu iommu,
+		struct ism *peer)
 {
 	t->name = name;
 	t->peer = peer;
 	t->ism = ism_new();
 	if (!t->ism)
 		return failed("out of memory", NULL);
-	if (ism_open(t->ism, name, ISM_IOMMU_AUTO))
+	if (ism_open(t->ism, name, iommu))
 		return failed(NULL, t->ism);
 	if (ism_dmb_alloc(peer, DMB_LEN, ism_gid(t->ism), ISM_NO_VLAN, &t->dmb))
 		return failed(NULL, peer);
