@@ -21,7 +21,7 @@
 #include "../../trace.h"
 #include "libism-internal.h"
 
-#define OPS_PER_EPISODE	64
+#define OPS_PER_EPISODE	128
 #define SEGMENTS	4
 #define ROOM		8192u		/* of a segment in user memory */
 #define SHIFT		48

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -381,11 +382,26 @@ uint16_t target_signals(const struct target *t)
  */
 bool target_is_quiet(const struct target *t)
 {
-	uint64_t n = 0;
+	struct pollfd polled[EFDS];
 
 	for (int i = 0; i < EFDS; i++)
-		n += counted(t->efd[i]);
-	return !n;
+		polled[i] = (struct pollfd) { .fd = t->efd[i], .events = POLLIN };
+	return !poll(polled, EFDS, 0);
+}
+
+/* System calls are what an emulated machine is slowest at: none in vain */
+static void drop_irqs(const struct target *t, bool all)
+{
+	const struct model *m = &t->model;
+
+	if (all || m->msi_on)
+		drop_irq(t, VFIO_PCI_MSI_IRQ_INDEX);
+	if (all || m->armed[EFD_ERR])
+		drop_irq(t, VFIO_PCI_ERR_IRQ_INDEX);
+	if (all || m->armed[EFD_REQ])
+		drop_irq(t, VFIO_PCI_REQ_IRQ_INDEX);
+	for (int i = 0; all && i < EFDS; i++)
+		counted(t->efd[i]);
 }
 
 /* What was written, or all when it is not known what was */
@@ -409,10 +425,7 @@ static bool restore_config(const struct target *t, bool all)
  */
 int target_settle(struct target *t, bool all)
 {
-	drop_irq(t, VFIO_PCI_MSI_IRQ_INDEX);
-	drop_irq(t, VFIO_PCI_ERR_IRQ_INDEX);
-	drop_irq(t, VFIO_PCI_REQ_IRQ_INDEX);
-	target_is_quiet(t);
+	drop_irqs(t, all);
 	if (!restore_config(t, all) || !clear_window(t))
 		return -1;
 	memset(t->dmb->mem, 0, DMB_LEN);
@@ -484,7 +497,7 @@ static int learn(struct target *t)
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 	struct model *m = &t->model;
 
-	drop_irq(t, VFIO_PCI_MSI_IRQ_INDEX);
+	drop_irqs(t, true);	/* libism has set up some */
 	if (ioctl(t->fd, VFIO_DEVICE_GET_INFO, &info))
 		return -1;
 	m->info_argsz = info.argsz;
