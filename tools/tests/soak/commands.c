@@ -10,8 +10,14 @@
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/vfio.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "libism-internal.h"
 #include "soak.h"
 
 #define ROUND		500		/* operations from reset to reset */

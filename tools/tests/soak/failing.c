@@ -14,10 +14,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/iommufd.h>
+#include <linux/vfio.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
+#include "libism-internal.h"
 #include "soak.h"
 
 #define DRIVER		"/sys/bus/pci/drivers/ism_vfio_pci/"

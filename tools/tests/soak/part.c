@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "part.h"
+#include "soak.h"
 
 #define PATIENCE_MS	60000	/* an interrupt that takes longer is lost */
 
@@ -56,20 +57,11 @@ static __thread struct {
 	pid_t of;
 } chance;
 
-/* xorshift64*, from SOAK_SEED, another sequence in each process and thread */
+/* From SOAK_SEED, another sequence in each process and thread */
 static void begin_chance(void)
 {
 	chance.of = getpid();
-	chance.state = (from_environment("SOAK_SEED") << 32 | gettid()) *
-		       0x9e3779b97f4a7c15u | 1;
-}
-
-static uint64_t draw(void)
-{
-	chance.state ^= chance.state >> 12;
-	chance.state ^= chance.state << 25;
-	chance.state ^= chance.state >> 27;
-	return chance.state * 0x2545f4914f6cdd1du;
+	chance.state = from_environment("SOAK_SEED") << 32 | gettid();
 }
 
 /* A number from 0 to @below - 1 */
@@ -77,7 +69,7 @@ unsigned int part_chance(unsigned int below)
 {
 	if (chance.of != getpid())
 		begin_chance();
-	return (draw() >> 32) % below;
+	return next_random(&chance.state) % below;
 }
 
 void part_fill(uint8_t *data, size_t len)
@@ -88,7 +80,7 @@ void part_fill(uint8_t *data, size_t len)
 		begin_chance();
 	for (size_t i = 0; i < len; i++, bytes >>= 8) {
 		if (i % sizeof(bytes) == 0)
-			bytes = draw();
+			bytes = next_random(&chance.state);
 		data[i] = (uint8_t)bytes;
 	}
 }

@@ -8,10 +8,16 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/vfio.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "libism-internal.h"
 #include "soak.h"
 
 #define PROCESSES_MAX	(ISM_DMB_MAX / ISM_PAGE)

@@ -19,15 +19,14 @@
 #include <linux/vfio.h>
 
 #include "../../trace.h"
+#include "../soak.h"
 #include "libism-internal.h"
 
 #define OPS_PER_EPISODE	128
 #define SEGMENTS	4
 #define ROOM		8192u		/* of a segment in user memory */
-#define SHIFT		48
 #define CONFIG_LEN	256u
 #define DMB_LEN		(16 * ISM_PAGE)
-#define SIGNAL_BIT	(1u << 23)
 
 #define EFDS		3
 #define MAX_RW		0x7ffff000u	/* MAX_RW_COUNT */
@@ -196,16 +195,6 @@ struct target {
 	uint8_t *room;
 	struct model model;
 };
-
-/* splitmix64 */
-static inline uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
 
 /* op.c */
 void op_init(void);
