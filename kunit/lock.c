@@ -108,21 +108,28 @@ static char __user *ism_lock_map(struct kunit *test,
 	return (char __user *)addr;
 }
 
+/* One load, a few, and as many as need a block: each page is touched once */
 static void ism_lock_is_not_held_in_a_fault(struct kunit *test)
 {
+	static const size_t counts[] = { 1, 2, 4, 8, 64, 128 };
 	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
 	struct ism_lock_faults *faults;
 	char __user *buf;
+	unsigned int i;
 
 	faults = kunit_kzalloc(test, sizeof(*faults), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, faults);
 	faults->fake = fake;
 	faults->lock = &fake->ism->core.memory_lock;
-	buf = ism_lock_map(test, faults, PAGE_SIZE);
+	buf = ism_lock_map(test, faults, ARRAY_SIZE(counts) * PAGE_SIZE);
 
-	KUNIT_EXPECT_EQ(test, 64, ism_lock_access(test, fake, buf, 64));
-	KUNIT_EXPECT_EQ(test, 1, faults->nr);
-	KUNIT_EXPECT_EQ(test, 0, faults->locked);
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		KUNIT_EXPECT_EQ(test, counts[i],
+				ism_lock_access(test, fake, buf + i * PAGE_SIZE,
+						counts[i]));
+		KUNIT_EXPECT_EQ(test, i + 1, faults->nr);
+		KUNIT_EXPECT_EQ(test, 0, faults->locked);
+	}
 }
 
 /* Each block of a read reaches the user before the next one is gathered */
