@@ -40,7 +40,10 @@ struct kbuffer;
  * @pipe: one for each CPU
  * @kbuf: libtraceevent's reader of a page of a buffer
  * @store_id: number of the event of a PCISTB
- * @bar: where the events have it; and so on
+ * @bar: where the events have the BAR ...
+ * @offset: ... the offset in it ...
+ * @len: ... the length ...
+ * @result: ... and how the instruction ended
  * @insn: instructions that trace_read() found
  * @n: how many
  */

@@ -294,13 +294,15 @@ static bool close_is(int ret)
  * @act: the step; 0 or a negative errno
  * @is: whether the function is as @act says that it is
  */
-static const struct step {
+struct step {
 	const char *name;
 	bool differs;
 	int (*need)(void);
 	int (*act)(void);
 	bool (*is)(int ret);
-} steps[] = {
+};
+
+static const struct step steps[] = {
 	{ "bind", false, NULL, step_bind, bind_is },
 	{ "open", true, need_bound, step_open, open_is },
 	{ "write", false, need_open, step_write, write_is },

@@ -19,8 +19,7 @@ enum user_kind {
 };
 
 /**
- * struct user - the process
- * @shared: with it
+ * struct user_shared - what the process and who started it share
  * @pid: the process
  * @accesses: reads and writes that were done
  * @failed: of them, before it was about to go
@@ -28,15 +27,21 @@ enum user_kind {
  * @leaving: it was asked to go, and is about to
  * @why: what failed
  */
+struct user_shared {
+	pid_t pid;
+	unsigned long accesses;
+	unsigned long failed;
+	bool ready;
+	bool leaving;
+	char why[256];
+};
+
+/**
+ * struct user - the process
+ * @shared: with it
+ */
 struct user {
-	struct {
-		pid_t pid;
-		unsigned long accesses;
-		unsigned long failed;
-		bool ready;
-		bool leaving;
-		char why[256];
-	} *shared;
+	struct user_shared *shared;
 };
 
 int user_start(struct user *u, enum user_kind kind, uint64_t token);
