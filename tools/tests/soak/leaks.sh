@@ -26,8 +26,10 @@ look() {
 		echo 1 >"$cache"
 	done 2>/dev/null
 	{
-		awk 'NR > 2 { print "slab " $1, $2 }' /proc/slabinfo
-		awk '{ sub(/\+.*/, "", $3); areas[$3]++ }
+		# an area that is freed waits for others before it is purged
+		awk 'NR > 2 && $1 != "vmap_area" { print "slab " $1, $2 }' /proc/slabinfo
+		awk '/unpurged/ { next }
+			{ sub(/\+.*/, "", $3); areas[$3]++ }
 			END { for (by in areas) print "vmalloc " by, areas[by] }' \
 			/proc/vmallocinfo
 		awk '/^nr_foll_pin_acquired/ { n += $2 }
