@@ -20,7 +20,10 @@ short=40 # cycles between two looks, at least
 # what /proc has sums of; without what may be dropped, or is only kept at hand
 look() {
 	sync
-	echo 3 >/proc/sys/vm/drop_caches
+	# what was used lately goes the second time
+	for _ in 1 2 3; do
+		echo 3 >/proc/sys/vm/drop_caches
+	done
 	sleep 1 # what is freed by RCU or a worker
 	for cache in /sys/kernel/slab/*/shrink; do
 		echo 1 >"$cache"
