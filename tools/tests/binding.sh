@@ -37,9 +37,17 @@ modprobe_loads_it() {
 	modprobe ism-vfio-pci && [ -d /sys/bus/pci/drivers/ism_vfio_pci ]
 }
 
-# A kernel of 7.1 or later may have a module of the same name
 it_is_ours() {
 	modinfo -n ism_vfio_pci | grep /updates/
+}
+
+# What make uninstall does, where the kernel has a module of the same name
+back_to_the_kernels_own() {
+	modules=/lib/modules/$(uname -r)
+	mv "$modules/updates" /tmp/ && depmod &&
+		modinfo -n ism-vfio-pci | grep "^$modules/kernel/" || return
+	ism-vfio bind $a && bound $a ism_vfio_pci ism_vfio_pci &&
+		[ ! -e $devices/$a/ism_vfio ] && ism-vfio unbind $a
 }
 
 nothing_is_bound_by_loading() {
@@ -166,4 +174,10 @@ tap 'a name that is none of PCI is refused' \
 	says 'eth0: not the name of a PCI function' ism-vfio bind eth0
 tap 'wrong usage is status 2' status 2 ism-vfio frobnicate
 tap 'the module unloads' unload
+case $(uname -r) in
+7.*-built)
+	tap "without it the kernel's own of the same name takes a function" \
+		back_to_the_kernels_own
+	;;
+esac
 tap_end
