@@ -26,6 +26,7 @@ help:
 	@echo 'make soak              what a hostile or unlucky user can do, for SOAK_MINUTES=20 (SOAK_KERNELS="name...")'
 	@echo 'make mutants           do the tests notice a wrong driver? (MUTANTS="name..." for some)'
 	@echo 'make matrix            the tests on each kernel that Debian has (KERNELS="name...")'
+	@echo 'make package-test      the Debian packages, in a Debian in a virtual machine (long)'
 	@echo 'make coverage          which lines of the driver do the tests reach? Table and HTML'
 	@echo 'make intree LINUX=...  put the driver into a Linux source tree'
 	@echo 'make bench             instructions per call, against the in-tree driver'
@@ -106,10 +107,13 @@ streams:
 soak:
 	@scripts/soak --document $(PARTS)
 
+package-test:
+	@scripts/package-test
+
 mutants:
 	@scripts/mutants $(MUTANTS)
 
 bench:
 	@scripts/bench
 
-.PHONY: all help modules tools install install-ism-vfio uninstall clean can-build demo check intree lint fuzz streams matrix soak mutants coverage bench
+.PHONY: all help modules tools install install-ism-vfio uninstall clean can-build demo check intree lint fuzz streams matrix package-test soak mutants coverage bench
