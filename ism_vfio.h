@@ -31,23 +31,24 @@
  * @core: what vfio-pci-core keeps of it
  * @zdev: what zPCI keeps of it
  * @bar_end: where each BAR ends in the vfio device file, and where it begins if
- *	the function does not have it
+ *	the function does not have it. As many as a power of two needs to hold
+ *	all BARs: the index of a region, modulo that, finds one
  * @store_blocks: cache of PCISTB operands. One cache for each function,
  *	because the length of an operand is a property of the function
- * @spare_block: an object of @store_blocks that nobody uses, or NULL. Whoever
- *	gets it by xchg() owns it
+ * @spare_block: address of an object of @store_blocks that nobody uses, or 0.
+ *	Whoever takes it out and leaves 0 owns it
  * @block_size: size of an object in @store_blocks, in bytes
  * @maxstbl: longest store block that the function takes, in bytes
  *
- * Everything but @core and @spare_block is set before the device is registered and does not
- * change until it is released: no lock is needed to read it.
+ * Everything but @core and @spare_block is set before the device is registered
+ * and does not change until it is released: no lock is needed to read it.
  */
 struct ism_vfio_device {
 	struct vfio_pci_core_device core;
 	struct zpci_dev *zdev;
-	u64 bar_end[PCI_STD_NUM_BARS];
+	u64 bar_end[roundup_pow_of_two(PCI_STD_NUM_BARS)];
 	struct kmem_cache *store_blocks;
-	void *spare_block;
+	atomic_long_t spare_block;
 	unsigned int block_size;
 	unsigned int maxstbl;
 };

@@ -208,12 +208,20 @@ static int ism_vfio_store_block(struct ism_vfio_device *ism, u64 pos,
 			      pos & ISM_VFIO_OFFSET_MASK);
 }
 
-/* How much of @count at @pos its BAR has: 0 behind its end and without one */
+/* How much of @count at @pos a BAR has: 0 behind its end, and in no BAR */
 static size_t ism_vfio_clip(struct ism_vfio_device *ism, u64 pos, size_t count)
 {
-	u64 end = ism->bar_end[ISM_VFIO_OFFSET_TO_INDEX(pos)];
+	/* The modulo finds no BAR for a higher index: such a BAR ends before @pos */
+	u64 end = ism->bar_end[ISM_VFIO_OFFSET_TO_INDEX(pos) %
+			       ARRAY_SIZE(ism->bar_end)];
 
 	return pos < end ? min(count, end - pos) : 0;
+}
+
+/* One fetch-and-AND instruction, where xchg() with NULL is a loop */
+static void *ism_vfio_take_spare_block(struct ism_vfio_device *ism)
+{
+	return (void *)atomic_long_fetch_and(0, &ism->spare_block);
 }
 
 /*
@@ -222,13 +230,13 @@ static size_t ism_vfio_clip(struct ism_vfio_device *ism, u64 pos, size_t count)
  */
 static void *ism_vfio_get_block(struct ism_vfio_device *ism)
 {
-	return xchg(&ism->spare_block, NULL) ?:
+	return ism_vfio_take_spare_block(ism) ?:
 	       kmem_cache_alloc(ism->store_blocks, GFP_KERNEL);
 }
 
 static void ism_vfio_put_block(struct ism_vfio_device *ism, void *block)
 {
-	if (cmpxchg(&ism->spare_block, NULL, block))
+	if (atomic_long_cmpxchg(&ism->spare_block, 0, (long)block))
 		kmem_cache_free(ism->store_blocks, block);
 }
 
@@ -304,46 +312,30 @@ static int ism_vfio_read_blocks(struct ism_vfio_device *ism, u64 pos,
  * No runtime PM here, unlike in vfio_pci_rw(): ISM has no low-power state,
  * and an open device keeps the reference that vfio_pci_core_enable() took.
  */
-static ssize_t ism_vfio_bar_read(struct ism_vfio_device *ism,
-				 char __user *buf, size_t count, loff_t *ppos)
+static int ism_vfio_bar_read(struct ism_vfio_device *ism, u64 pos,
+			     char __user *buf, size_t count)
 {
-	int ret;
-
-	count = ism_vfio_clip(ism, *ppos, count);
-	if (!count)
-		return -EINVAL;
-
 	/* What one load can do needs neither a block nor a copy of it */
 	if (count <= sizeof(u64) && is_power_of_2(count) &&
-	    IS_ALIGNED(*ppos, count))
-		ret = ism_vfio_read_value(ism, *ppos, buf, count);
-	else
-		ret = ism_vfio_read_blocks(ism, *ppos, buf, count);
-	if (ret)
-		return ret;
+	    IS_ALIGNED(pos, count))
+		return ism_vfio_read_value(ism, pos, buf, count);
 
-	*ppos += count;
-	return count;
+	return ism_vfio_read_blocks(ism, pos, buf, count);
 }
 
 /* One write is one PCISTB, never split and never merged, or an error */
-static ssize_t ism_vfio_bar_write(struct ism_vfio_device *ism,
-				  const char __user *buf, size_t count,
-				  loff_t *ppos)
+static int ism_vfio_bar_write(struct ism_vfio_device *ism, u64 pos,
+			      const char __user *buf, size_t count)
 {
 	void *data;
-	ssize_t ret;
-
-	count = ism_vfio_clip(ism, *ppos, count);
-	if (!count)
-		return -EINVAL;
+	int ret;
 
 	/*
 	 * The limits that every function has. How offset and length must be
 	 * aligned differs (ISM does not care): the function itself answers
 	 * for that, with -ENXIO.
 	 */
-	if (count > ism->maxstbl || *ppos % SZ_4K + count > SZ_4K)
+	if (count > ism->maxstbl || pos % SZ_4K + count > SZ_4K)
 		return -EINVAL;
 
 	data = ism_vfio_get_block(ism);
@@ -353,30 +345,30 @@ static ssize_t ism_vfio_bar_write(struct ism_vfio_device *ism,
 	if (copy_from_user(data, buf, count))
 		ret = -EFAULT;
 	else
-		ret = ism_vfio_store_block(ism, *ppos, data, count);
+		ret = ism_vfio_store_block(ism, pos, data, count);
 
 	ism_vfio_put_block(ism, data);
-	if (ret)
-		return ret;
-
-	*ppos += count;
-	return count;
+	return ret;
 }
 
 /*
- * Config space, ROM and all that is not a BAR: vfio-pci-core, which packs
- * index and offset more tightly than we do.
+ * Where no byte of a BAR is. Config space, ROM and the rest are vfio-pci-core's,
+ * which packs index and offset more tightly than we do. Out of line, not to
+ * take registers from the stores.
  */
-static ssize_t ism_vfio_core_rw(struct vfio_device *core_vdev,
-				char __user *buf, size_t count, loff_t *ppos,
-				bool iswrite)
+static noinline ssize_t ism_vfio_core_rw(struct vfio_device *core_vdev,
+					 char __user *buf, size_t count,
+					 loff_t *ppos, bool iswrite)
 {
 	u64 index = ISM_VFIO_OFFSET_TO_INDEX(*ppos);
 	u64 offset = *ppos & ISM_VFIO_OFFSET_MASK;
 	loff_t pos = VFIO_PCI_INDEX_TO_OFFSET(index) | offset;
 	ssize_t ret;
 
-	if (offset > VFIO_PCI_OFFSET_MASK)
+	if (!count)
+		return 0;
+
+	if (index <= VFIO_PCI_BAR5_REGION_INDEX || offset > VFIO_PCI_OFFSET_MASK)
 		return -EINVAL;
 
 	if (iswrite)
@@ -392,27 +384,41 @@ static ssize_t ism_vfio_core_rw(struct vfio_device *core_vdev,
 static ssize_t ism_vfio_read(struct vfio_device *core_vdev, char __user *buf,
 			     size_t count, loff_t *ppos)
 {
-	if (!count)
-		return 0;
+	struct ism_vfio_device *ism = to_ism_vfio(core_vdev);
+	u64 pos = *ppos;
+	size_t len = ism_vfio_clip(ism, pos, count);
+	int ret;
 
-	if (ISM_VFIO_OFFSET_TO_INDEX(*ppos) > VFIO_PCI_BAR5_REGION_INDEX)
+	if (!len)
 		return ism_vfio_core_rw(core_vdev, buf, count, ppos, false);
 
-	return ism_vfio_bar_read(to_ism_vfio(core_vdev), buf, count, ppos);
+	ret = ism_vfio_bar_read(ism, pos, buf, len);
+	if (ret)
+		return ret;
+
+	*ppos = pos + len;
+	return len;
 }
 
 static ssize_t ism_vfio_write(struct vfio_device *core_vdev,
 			      const char __user *buf, size_t count,
 			      loff_t *ppos)
 {
-	if (!count)
-		return 0;
+	struct ism_vfio_device *ism = to_ism_vfio(core_vdev);
+	u64 pos = *ppos;
+	size_t len = ism_vfio_clip(ism, pos, count);
+	int ret;
 
-	if (ISM_VFIO_OFFSET_TO_INDEX(*ppos) > VFIO_PCI_BAR5_REGION_INDEX)
+	if (!len)
 		return ism_vfio_core_rw(core_vdev, (char __user *)buf, count,
 					ppos, true);
 
-	return ism_vfio_bar_write(to_ism_vfio(core_vdev), buf, count, ppos);
+	ret = ism_vfio_bar_write(ism, pos, buf, len);
+	if (ret)
+		return ret;
+
+	*ppos = pos + len;
+	return len;
 }
 
 static int ism_vfio_get_region_info(struct vfio_device *core_vdev,
@@ -481,13 +487,14 @@ static int ism_vfio_open_device(struct vfio_device *core_vdev)
 static void ism_vfio_close_device(struct vfio_device *core_vdev)
 {
 	struct ism_vfio_device *ism = to_ism_vfio(core_vdev);
+	void *block;
 
 	vfio_pci_core_close_device(core_vdev);
 
 	/* It is charged to a user who may be gone, and would keep their memcg */
-	if (ism->spare_block)
-		kmem_cache_free(ism->store_blocks, ism->spare_block);
-	ism->spare_block = NULL;
+	block = ism_vfio_take_spare_block(ism);
+	if (block)
+		kmem_cache_free(ism->store_blocks, block);
 }
 
 static int ism_vfio_create_cache(struct ism_vfio_device *ism)

@@ -145,7 +145,7 @@ static void ism_cache_keeps_a_spare_block(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, want, call);			\
 		KUNIT_EXPECT_EQ(test, 1, alloc->calls);			\
 		KUNIT_EXPECT_EQ(test, 0, free->calls);			\
-		KUNIT_EXPECT_NOT_NULL(test, fake->ism->spare_block);	\
+		KUNIT_EXPECT_NOT_NULL(test, ism_fake_spare_block(fake));	\
 	} while (0)
 
 	ONE(128, ism_kunit_read(test, fake, 0, ok, 128));
@@ -180,7 +180,7 @@ static void ism_cache_gets_block_back_from_killed(struct kunit *test)
 	disallow_signal(SIGKILL);
 	KUNIT_EXPECT_EQ(test, 1, alloc->calls);
 	KUNIT_EXPECT_EQ(test, 0, free->calls);
-	KUNIT_EXPECT_NOT_NULL(test, fake->ism->spare_block);
+	KUNIT_EXPECT_NOT_NULL(test, ism_fake_spare_block(fake));
 }
 
 static void *ism_cache_operands[2];
@@ -190,10 +190,10 @@ static void ism_cache_other_call(struct ism_fake *fake, unsigned int nr)
 {
 	struct ism_vfio_device *ism = fake->ism;
 
-	ism_cache_operands[0] = ism->spare_block;
+	ism_cache_operands[0] = ism_fake_spare_block(fake);
 	ism_cache_operands[1] = kmem_cache_alloc(ism->store_blocks,
 						 GFP_KERNEL);
-	ism->spare_block = ism_cache_operands[1];
+	atomic_long_set(&ism->spare_block, (long)ism_cache_operands[1]);
 }
 
 /* Nobody else gets a block that is in use, and of two one is kept */
@@ -209,7 +209,7 @@ static void ism_cache_has_one_spare_block(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, ism_cache_operands[0]);
 	KUNIT_EXPECT_EQ(test, 1, free->calls);
 	KUNIT_EXPECT_PTR_EQ(test, ism_cache_operands[1],
-			    fake->ism->spare_block);
+			    ism_fake_spare_block(fake));
 }
 
 /* Up to 64 bytes are gathered on the stack, and one load needs no place at all */
@@ -249,7 +249,7 @@ static void ism_cache_spare_block_goes_at_close(struct kunit *test)
 	vdev->ops->close_device(vdev);
 	KUNIT_EXPECT_EQ(test, 2, close->calls);
 	KUNIT_EXPECT_EQ(test, 1, free->calls);
-	KUNIT_EXPECT_NULL(test, fake->ism->spare_block);
+	KUNIT_EXPECT_NULL(test, ism_fake_spare_block(fake));
 }
 
 /* What is refused is refused before anything is taken */

@@ -167,12 +167,18 @@ static void ism_fake_put_pdev(void *pdev)
 	put_device(&((struct pci_dev *)pdev)->dev);
 }
 
+void *ism_fake_spare_block(struct ism_fake *fake)
+{
+	return (void *)atomic_long_read(&fake->ism->spare_block);
+}
+
 /* As closing it does, which it was never opened for */
 void ism_fake_close(struct ism_vfio_device *ism)
 {
-	if (ism->spare_block)
-		kmem_cache_free(ism->store_blocks, ism->spare_block);
-	ism->spare_block = NULL;
+	void *block = (void *)atomic_long_xchg(&ism->spare_block, 0);
+
+	if (block)
+		kmem_cache_free(ism->store_blocks, block);
 }
 
 static void ism_fake_put_vfio(void *ism)

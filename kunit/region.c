@@ -357,6 +357,29 @@ static void ism_region_index_goes_to_core(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake->nr_insns);
 }
 
+/* vfio-pci-core does not get what is behind a BAR, nor a BAR that is not there */
+static void ism_region_end_of_bar_is_not_cores(struct kunit *test)
+{
+	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
+	struct vfio_device *vdev = &fake->ism->core.vdev;
+	struct ism_kunit *ctx = test->priv;
+	struct ism_probe *read, *write;
+	unsigned int bar;
+	u64 end;
+
+	read = ism_probe_replace(test, vfio_pci_core_read, vdev, 3);
+	write = ism_probe_replace(test, vfio_pci_core_write, vdev, 5);
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+		end = REGION(bar) + ism_fake_default.bar[bar];
+		KUNIT_EXPECT_EQ(test, -EINVAL,
+				ism_kunit_read(test, fake, end, ctx->umem, 8));
+		KUNIT_EXPECT_EQ(test, -EINVAL,
+				ism_kunit_write(test, fake, end, ctx->umem, 8));
+	}
+	KUNIT_EXPECT_EQ(test, 0, read->calls);
+	KUNIT_EXPECT_EQ(test, 0, write->calls);
+}
+
 /* Review: config space by the common path. A byte of it that vfio keeps. */
 static void ism_region_config_space(struct kunit *test)
 {
@@ -387,6 +410,7 @@ static struct kunit_case ism_region_tests[] = {
 	KUNIT_CASE(ism_region_offset_leads_to_its_bar),
 	KUNIT_CASE_PARAM(ism_region_access_goes_through, ism_through_gen_params),
 	KUNIT_CASE_PARAM(ism_region_index_goes_to_core, ism_index_gen_params),
+	KUNIT_CASE(ism_region_end_of_bar_is_not_cores),
 	KUNIT_CASE(ism_region_config_space),
 	{}
 };
