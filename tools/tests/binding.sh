@@ -143,6 +143,25 @@ unload() {
 	equal 0 "$(caches)"
 }
 
+# A bind says when the kernel cannot reset a function, and how to mend that
+bind_says_what_cannot_be_reset() {
+	ism-vfio bind $b 2>err && ism-vfio unbind $b || return
+	if [ -e $devices/$b/reset_method ]; then
+		equal '' "$(cat err)"
+	else
+		grep "$b: is bound, but this kernel cannot reset it" err
+	fi
+}
+
+reset_is_looked_for() {
+	bind_says_what_cannot_be_reset || return
+	echo 0 >/sys/bus/pci/slots/00000112/power &&
+		echo 1 >/sys/bus/pci/slots/00000112/power &&
+		bind_says_what_cannot_be_reset || return
+	echo 1 >$devices/$b/remove && echo 1 >/sys/bus/pci/rescan &&
+		[ -e $devices/$b/reset_method ] && bind_says_what_cannot_be_reset
+}
+
 over_and_over() {
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		ism-vfio bind $a $b && ism-vfio unbind $a $b || return
@@ -160,6 +179,7 @@ tap 'sysfs attributes cannot be written' no_user_can_write_sysfs
 tap 'unbind of a function in use is refused, and says by whom' open_and busy
 tap 'unbind clears the override, and the caches are gone' unbind_two
 tap 'unbind of what is not bound is no error' unbind_again
+tap 'bind of a function that the kernel cannot reset says so' reset_is_looked_for
 tap 'unbind puts back a former driver and its override' former_driver
 tap 'a former override can be cleared by hand' forget_former_driver
 tap 'bind and unbind again and again' over_and_over
