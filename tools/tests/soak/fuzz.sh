@@ -35,6 +35,7 @@ tap 'each operation is as foretold' as_foretold "$@"
 sed 's/^/# /' /tmp/fuzz
 tap 'the module can be unloaded after it' gives_back
 for wrong in wrong/*; do
+	[ -d "$wrong" ] || continue
 	name=${wrong#wrong/}
 	tap "a wrong driver is found: $name" finds "$name"
 	sed -n '/suffice:$/,$s/^/# /p' /tmp/fuzz
