@@ -4,6 +4,8 @@
 # What the parts of the soak have in common in the guest: their account, and what
 # the kernel holds
 
+: >/tmp/did
+
 # did WHAT NUMBER: sums up, for the account; also from within a tap
 did() { echo "$1 $2" >>/tmp/did; }
 

@@ -28,13 +28,14 @@ no_mercy() {
 # failing prints: step, failures, and how many of them were an error
 failing() {
 	list=failures-$1
-	./failing $a "$1" >"$list" || return
+	./failing $a "$1" >"$list"
+	result=$?
 	did faults "$(awk '{ n += $2 } END { print n }' "$list")"
 	did survived "$(awk '{ n += $2 } END { print n }' "$list")"
 	did errors "$(awk '{ n += $3 } END { print n }' "$list")"
 	did operations "$(awk '{ n += $2 + 1 } END { print n }' "$list")"
 	# else there was nothing to survive
-	! grep ' 0 0$' "$list" | grep -v close
+	! grep ' 0 0$' "$list" | grep -v close && return $result
 }
 
 loads() { modprobe ism-vfio-pci && override $a; }
