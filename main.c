@@ -211,7 +211,10 @@ static int ism_vfio_store_block(struct ism_vfio_device *ism, u64 pos,
 /* How much of @count at @pos a BAR has: 0 behind its end, and in no BAR */
 static size_t ism_vfio_clip(struct ism_vfio_device *ism, u64 pos, size_t count)
 {
-	/* The modulo finds no BAR for a higher index: such a BAR ends before @pos */
+	/*
+	 * For an index that is no BAR's the modulo picks an entry that ends
+	 * below @pos: one comparison answers for both.
+	 */
 	u64 end = ism->bar_end[ISM_VFIO_OFFSET_TO_INDEX(pos) %
 			       ARRAY_SIZE(ism->bar_end)];
 
