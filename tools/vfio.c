@@ -23,8 +23,8 @@
 #include "libism-internal.h"
 
 #define SYSFS "/sys/bus/pci/devices"
-#define RESET_TRIES	100
-#define RESET_PAUSE_US	10000
+#define TRIES	100
+#define PAUSE_US	10000
 
 /**
  * struct vfio - a function that is open
@@ -107,17 +107,24 @@ static int vfio_enable(struct ism *ism)
 
 /*
  * The kernel does not wait while it handles an event of the function, of which
- * it may just have told us: it answers EAGAIN, and in between EIO
+ * it may just have told us, or has only just found it: it answers EAGAIN, and to
+ * a reset in between EIO
  */
+static int patient_ioctl(int fd, unsigned long request, const void *arg)
+{
+	int ret, tries = TRIES;
+
+	while ((ret = ioctl(fd, request, arg)) < 0 && --tries &&
+	       (errno == EAGAIN || (errno == EIO && request == VFIO_DEVICE_RESET)))
+		usleep(PAUSE_US);
+	return ret;
+}
+
 static int vfio_reset(struct ism *ism)
 {
 	struct vfio *v = ism->priv;
-	int ret, tries = RESET_TRIES;
 
-	while ((ret = ioctl(v->fd.device, VFIO_DEVICE_RESET)) && --tries &&
-	       (errno == EAGAIN || errno == EIO))
-		usleep(RESET_PAUSE_US);
-	if (ret)
+	if (patient_ioctl(v->fd.device, VFIO_DEVICE_RESET, NULL))
 		return ism_fail(ism, errno, "the kernel could not reset it: %s",
 				strerror(errno));
 	return 0;
@@ -456,7 +463,8 @@ static int group_open(struct ism *ism)
 	ret = group_attach(ism);
 	if (ret)
 		return ret;
-	v->fd.device = ioctl(v->fd.group, VFIO_GROUP_GET_DEVICE_FD, ism->name);
+	v->fd.device = patient_ioctl(v->fd.group, VFIO_GROUP_GET_DEVICE_FD,
+				     ism->name);
 	if (v->fd.device < 0)
 		return device_failed(ism, "get it from its group");
 	return group_get_ranges(ism);
@@ -536,7 +544,7 @@ static int iommufd_bind(struct ism *ism)
 		.iommufd = v->fd.iommu,
 	};
 
-	if (!ioctl(v->fd.device, VFIO_DEVICE_BIND_IOMMUFD, &bind))
+	if (!patient_ioctl(v->fd.device, VFIO_DEVICE_BIND_IOMMUFD, &bind))
 		return 0;
 	/* A node opens as often as you like; its second bind is EINVAL */
 	if (errno == EINVAL || errno == EBUSY)

@@ -217,7 +217,7 @@ static void live(struct ism *a, uint64_t token, unsigned long *done)
 			break;
 		default:
 			ret = ism_move(a, token, part_chance(ISM_PAGE), data,
-				       part_chance(sizeof(data)),
+				       1 + part_chance(sizeof(data) - 1),
 				       part_chance(ISM_SIGNALS));
 			break;
 		}
