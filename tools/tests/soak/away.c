@@ -139,7 +139,7 @@ static int bind_when_there(void)
 {
 	int ret;
 
-	while ((ret = part_bind(FUNCTION_A)) == -ENOENT)
+	while ((ret = part_bind(FUNCTION_A)) == -ENOENT || ret == -ENODEV)
 		usleep(1000);
 	return ret;
 }
