@@ -82,7 +82,6 @@ FIXTURE(device)
 	unsigned long transfers;
 	unsigned long faults;
 	unsigned long events;
-	unsigned long by_hand;
 };
 
 FIXTURE_SETUP(device)
@@ -112,7 +111,6 @@ FIXTURE_TEARDOWN(device)
 	part_did("operations", self->transfers);
 	part_did("faults", self->faults);
 	part_did("events", self->events);
-	part_did("by-hand", self->by_hand);
 	part_did("survived", self->faults);
 }
 
@@ -171,29 +169,6 @@ static int open_in_the_end(struct ism *ism)
 		usleep(10000);
 	} while (--tries);
 	return ret;
-}
-
-/* What the document says to do where the kernel has given a function up */
-static int recover_by_hand(void)
-{
-	int ret = part_write(DEVICES FUNCTION_A "/recover", "1");
-
-	ret = ret ?: part_rescan(FUNCTION_A);
-	return ret ?: part_bind(FUNCTION_A);
-}
-
-/*
- * Seen once in 3,600 events: the kernel gave a function up where an event and its
- * close met, and it was ENODEV from then on
- */
-static int open_after_event(FIXTURE_DATA(device) *self)
-{
-	int ret = open_in_the_end(self->a);
-
-	if (ret != -ENODEV)
-		return ret;
-	self->by_hand++;
-	return recover_by_hand() ?: open_in_the_end(self->a);
 }
 
 /* What a function does for its user, each way */
@@ -320,7 +295,7 @@ static uint64_t fail_opening(struct __test_metadata *_metadata,
 	ASSERT_EQ(0, disarm());
 	ASSERT_EQ(0, failed && f->pec ? let_events_pass(self) : 0)
 		show(what, f, skip, self->b);
-	ASSERT_EQ(0, f->pec ? open_after_event(self) :
+	ASSERT_EQ(0, f->pec ? open_in_the_end(self->a) :
 			      ism_open(self->a, FUNCTION_A, part_interface()))
 		show(what, f, skip, self->a);
 	ASSERT_EQ(0, transfer(self))
@@ -439,7 +414,9 @@ TEST_F_TIMEOUT(device, that_failed_for_good_is_told_of_and_can_be_recovered_by_h
 		ASSERT_EQ(0, wait_for_error_event(self->a));
 		ASSERT_EQ(-EIO, transfer(self));
 		ism_close(self->a);
-		ASSERT_EQ(0, recover_by_hand());
+		ASSERT_EQ(0, part_write(DEVICES FUNCTION_A "/recover", "1"));
+		ASSERT_EQ(0, part_rescan(FUNCTION_A));
+		ASSERT_EQ(0, part_bind(FUNCTION_A));
 		ASSERT_EQ(0, ism_open(self->a, FUNCTION_A, part_interface()))
 			TH_LOG("%s", ism_strerror(self->a));
 		ASSERT_EQ(0, transfer(self))
