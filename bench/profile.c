@@ -16,7 +16,7 @@
 #include <glib.h>
 #include <qemu-plugin.h>
 
-#define INTERVALS 16
+#define INTERVALS 64
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
