@@ -625,6 +625,7 @@ static void steps(int argc, char **argv)
 
 struct writer {
 	pthread_t thread;
+	pthread_barrier_t *together;	/* before the first write, after the last */
 	struct bench *bench;
 	unsigned int writes;
 };
@@ -634,9 +635,11 @@ static void *writer(void *data)
 	struct writer *w = data;
 	struct bench *b = w->bench;
 
+	pthread_barrier_wait(w->together);
 	for (unsigned int i = 0; i < w->writes; i++)
 		if (!store(b, ISM_PAGE))
 			err(1, "write");
+	pthread_barrier_wait(w->together);
 	return NULL;
 }
 
@@ -644,21 +647,27 @@ static void *writer(void *data)
 static uint64_t write_time(struct bench *b, unsigned int n)
 {
 	struct writer writers[WRITERS];
+	pthread_barrier_t together;
 	struct timespec from, to;
 
-	mark();
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+	pthread_barrier_init(&together, NULL, n + 1);
 	for (unsigned int i = 0; i < n; i++) {
+		writers[i].together = &together;
 		writers[i].bench = b;
 		writers[i].writes = WRITES / n;
 		if (pthread_create(&writers[i].thread, NULL, writer,
 				   &writers[i]))
 			errx(1, "no thread");
 	}
-	for (unsigned int i = 0; i < n; i++)
-		pthread_join(writers[i].thread, NULL);
+	mark();
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+	pthread_barrier_wait(&together);
+	pthread_barrier_wait(&together);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
 	mark();
+	for (unsigned int i = 0; i < n; i++)
+		pthread_join(writers[i].thread, NULL);
+	pthread_barrier_destroy(&together);
 	return (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec - from.tv_nsec;
 }
 
