@@ -8,9 +8,11 @@
  * has to do, and C.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 #include <linux/vfio.h>
 
 #include "kselftest_harness.h"
@@ -83,12 +85,16 @@ FIXTURE(device)
 	unsigned long faults;
 	unsigned long events;
 	unsigned long given_up;		/* by the kernel, and brought back by hand */
+	int log;			/* of the kernel, from the test's start */
 };
 
 FIXTURE_SETUP(device)
 {
 	uint64_t gid;
 
+	self->log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ASSERT_LE(0, self->log);
+	lseek(self->log, 0, SEEK_END);
 	ASSERT_EQ(0, machine_open());
 	ASSERT_EQ(0, disarm());
 	ASSERT_EQ(0, bystander_start(&self->c, FUNCTION_C))
@@ -109,6 +115,7 @@ FIXTURE_TEARDOWN(device)
 	ism_free(self->b);
 	EXPECT_STREQ("", bystander_stop(&self->c));
 	machine_close();
+	close(self->log);
 	part_did("operations", self->transfers);
 	part_did("faults", self->faults);
 	part_did("events", self->events);
@@ -180,6 +187,23 @@ static int bring_back(void)
 	       part_rescan(FUNCTION_A) ?: part_bind(FUNCTION_A);
 }
 
+/* Whether the kernel's log, in what is new of it, says that it gave A up */
+static bool was_given_up(FIXTURE_DATA(device) *self)
+{
+	static const char verdict[] = FUNCTION_A ": Automatic recovery failed";
+	bool said = false;
+	char line[2048];		/* longer than any */
+	ssize_t len;
+
+	/* a read is a line, or EPIPE for those that are lost */
+	while ((len = read(self->log, line, sizeof(line) - 1)) > 0 ||
+	       (len < 0 && errno == EPIPE)) {
+		line[len > 0 ? len : 0] = 0;
+		said |= !!strstr(line, verdict);
+	}
+	return said;
+}
+
 /*
  * The kernel gives a function up when its own reset meets the IOMMU's domains
  * that come and go with an open and a close. See Documentation/upstream.rst.
@@ -188,7 +212,7 @@ static int open_by_all_means(FIXTURE_DATA(device) *self)
 {
 	int ret = open_in_the_end(self->a);
 
-	if (ret != -ENODEV)
+	if (ret != -ENODEV || !was_given_up(self))
 		return ret;
 	self->given_up++;
 	return bring_back() ?: open_in_the_end(self->a);
