@@ -44,16 +44,18 @@ look() {
 	} >"$1"
 }
 
-# grown ROUNDS: what became more by a tenth of the rounds and over in both halves;
-# a leak does, in each round, and nothing else does for long
+# grown ROUNDS: what became more by a tenth of the rounds, and more than chance, in
+# both halves; a leak does, in each round or in each by group or by iommufd, and
+# nothing else does for long
 grown() {
-	awk -v rounds="$1" '
+	awk -v rounds="$1" -v chance=16 '
+		BEGIN { least = rounds / 10 > chance ? rounds / 10 : chance }
 		FILENAME == "first" { first[$1 " " $2] = $3 }
 		FILENAME == "middle" { middle[$1 " " $2] = $3 }
 		FILENAME == "last" {
 			what = $1 " " $2
-			by = $3 - middle[what]
-			if (by > rounds / 10 && middle[what] - first[what] > rounds / 10) {
+			if ($3 - middle[what] > least &&
+			    middle[what] - first[what] > least) {
 				print what ": " first[what] + 0 ", " middle[what] + 0 ", " $3
 				found = 1
 			}
