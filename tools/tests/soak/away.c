@@ -443,8 +443,9 @@ TEST_F_TIMEOUT(away, no_read_and_no_write_fails_for_a_reset, HANGS)
 }
 
 /*
- * The last one, for with the unplugs it makes lockdep report a bug of s390 PCI, and
- * lockdep says nothing any more after a report. See Documentation/upstream.rst.
+ * With the unplugs it makes lockdep report a bug of s390 PCI, and lockdep says nothing
+ * any more after a report. One stands first and one last, for a compiler may turn the
+ * order round. See Documentation/upstream.rst.
  */
 TEST_F_TIMEOUT(away, a_deconfigure_asks_the_user_to_go_and_waits_for_it, HANGS)
 {
