@@ -63,7 +63,7 @@ grown() {
 
 # keeps_growing ROUNDS: what had grown by chance does not once more
 keeps_growing() {
-	grown "$1" || return
+	grown "$1" >&2 || return
 	mv middle first
 	mv last middle
 	# what cannot go on is no proof that nothing grows
