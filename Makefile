@@ -13,7 +13,9 @@ updates	= $(DESTDIR)/lib/modules/$(release)/updates
 # modules_install would complain for every module
 sig-key	= $(shell sed -n 's/^CONFIG_MODULE_SIG_KEY="\(.*\)"/\1/p' $(KDIR)/.config)
 signing	= $(if $(filter pkcs11:%,$(sig-key))$(wildcard $(sig-key) $(KDIR)/$(sig-key)),,CONFIG_MODULE_SIG_ALL=)
-for-tools = prefix=$(prefix) DESTDIR=$(DESTDIR) $(if $(CROSS_COMPILE),CC=$(CROSS_COMPILE)gcc)
+# where meson builds the tools
+O	?= build
+meson	= $(if $(CROSS_COMPILE),--cross-file tools/s390x.ini)
 
 all: modules tools
 
@@ -41,8 +43,12 @@ help:
 modules: | can-build
 	$(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_ISM_VFIO_PCI=m modules
 
-tools:
-	$(MAKE) -C tools $(for-tools)
+# MESONFLAGS has what else meson is to be told, such as a --cross-file
+tools: $(O)/build.ninja
+	ninja -C $(O)
+
+$(O)/build.ninja: | can-build-tools
+	meson setup $(O) --prefix=$(prefix) $(meson) $(MESONFLAGS)
 
 # For a staging folder the package's own scripts run depmod
 install: modules tools
@@ -50,27 +56,23 @@ install: modules tools
 		INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates $(signing) \
 		modules_install
 	$(if $(DESTDIR),,depmod $(release))
-	$(MAKE) -C tools $(for-tools) install
-	$(MAKE) install-ism-vfio
-
-install-ism-vfio:
-	install -D -m 755 scripts/ism-vfio $(DESTDIR)$(prefix)/sbin/ism-vfio
-	install -D -m 644 scripts/ism-vfio.8 $(DESTDIR)$(prefix)/share/man/man8/ism-vfio.8
-	install -D -m 644 scripts/ism-vfio.bash-completion \
-		$(DESTDIR)$(prefix)/share/bash-completion/completions/ism-vfio
+	meson configure $(O) --prefix=$(prefix)
+	DESTDIR=$(DESTDIR) meson install -C $(O)
 
 uninstall:
 	rm -f $(updates)/ism-vfio-pci.ko*
 	[ ! -d $(updates) ] || rmdir --ignore-fail-on-non-empty $(updates)
 	$(if $(DESTDIR),,depmod $(release))
-	$(MAKE) -C tools $(for-tools) uninstall
-	rm -f $(DESTDIR)$(prefix)/sbin/ism-vfio \
-		$(DESTDIR)$(prefix)/share/man/man8/ism-vfio.8 \
-		$(DESTDIR)$(prefix)/share/bash-completion/completions/ism-vfio
+	ninja -C $(O) uninstall
 
 clean:
 	[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
-	$(MAKE) -C tools clean
+	rm -rf $(O)
+
+can-build-tools:
+	@command -v meson >/dev/null || { \
+		echo "The tools are built by meson and ninja: install these packages." >&2; \
+		exit 1; }
 
 can-build:
 	@[ "$(ARCH)" = s390 ] || [ "$$(uname -m)" = s390x ] || { \
@@ -84,36 +86,36 @@ demo:
 	@scripts/demo '$(FILE)'
 
 check:
-	@scripts/check $(CHECKS)
+	@tests/check $(CHECKS)
 
 coverage:
-	@scripts/coverage
+	@tests/driver/coverage
 
 intree:
 	@scripts/intree '$(LINUX)'
 
 lint:
-	@scripts/lint $(TOOLS)
+	@tests/lint/lint $(TOOLS)
 
 matrix:
-	@scripts/matrix $(KERNELS)
+	@tests/matrix $(KERNELS)
 
 fuzz:
-	@scripts/fuzz -max_total_time=$(SECONDS)
+	@tests/libism/fuzz/run -max_total_time=$(SECONDS)
 
 streams:
-	@STREAM_MIB=1024 STREAM_KILLS=20 scripts/check streams streams-7.3
+	@STREAM_MIB=1024 STREAM_KILLS=20 tests/check streams streams-7.3
 
 soak:
-	@scripts/soak --document $(PARTS)
+	@tests/soak/soak --document $(PARTS)
 
 package-test:
-	@scripts/package-test
+	@tests/packages/debian
 
 mutants:
-	@scripts/mutants $(MUTANTS)
+	@tests/mutants/mutants $(MUTANTS)
 
 bench:
 	@scripts/bench
 
-.PHONY: all help modules tools install install-ism-vfio uninstall clean can-build demo check intree lint fuzz streams matrix package-test soak mutants coverage bench
+.PHONY: all help modules tools install uninstall clean can-build can-build-tools demo check intree lint fuzz streams matrix package-test soak mutants coverage bench
