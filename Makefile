@@ -30,6 +30,7 @@ help:
 	@echo 'make matrix            the tests on each kernel that Debian has (KERNELS="name...")'
 	@echo 'make package-test      the Debian packages, in a Debian in a virtual machine (long)'
 	@echo 'make coverage          which lines of the driver do the tests reach? Table and HTML'
+	@echo 'make html              the documents as pages, in build/html'
 	@echo 'make intree LINUX=...  put the driver into a Linux source tree'
 	@echo 'make bench             instructions per call, against the in-tree driver'
 	@echo 'make                   the module for the running kernel, and the tools'
@@ -91,6 +92,11 @@ check:
 coverage:
 	@tests/driver/coverage
 
+html:
+	@scripts/prepare packages python3-sphinx
+	@scripts/html $(O)/html
+	@echo "$(O)/html/index.html"
+
 intree:
 	@scripts/intree '$(LINUX)'
 
@@ -118,4 +124,4 @@ mutants:
 bench:
 	@scripts/bench
 
-.PHONY: all help modules tools install uninstall clean can-build can-build-tools demo check intree lint fuzz streams matrix package-test soak mutants coverage bench
+.PHONY: all help html modules tools install uninstall clean can-build can-build-tools demo check intree lint fuzz streams matrix package-test soak mutants coverage bench

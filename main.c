@@ -683,3 +683,4 @@ module_pci_driver(ism_vfio_pci_driver);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("vfio-pci driver for s390 ISM functions");
+MODULE_VERSION(ISM_VFIO_VERSION);

@@ -16,7 +16,7 @@
 #define OPEN_NS		5000000000ll	/* for another process to let go */
 #define OPEN_RETRY_US	50000
 
-const char *argp_program_version = "ismctl (ism-vfio-pci) 1";
+const char *argp_program_version = "ismctl (ism-vfio-pci) " ISM_VFIO_VERSION;
 
 /**
  * run_fail() - note how a run ends
