@@ -21,7 +21,8 @@ all: modules tools
 
 help:
 	@echo 'make demo [FILE=...]   move a file between two ISM functions in a virtual machine'
-	@echo 'make check             all tests and checks (CHECKS="name..." for some of them)'
+	@echo 'make check             is this change good? (CHECKS="name..." for some of the checks)'
+	@echo 'make check-all         all that make check has, and more'
 	@echo 'make lint              what tools say about the source (TOOLS="name..." for some)'
 	@echo 'make fuzz              libism against a device that answers nonsense, for SECONDS=300'
 	@echo 'make streams           1 GiB in one stream, and processes killed in the middle of it'
@@ -89,6 +90,9 @@ demo:
 check:
 	@tests/check $(CHECKS)
 
+check-all:
+	@tests/check --all
+
 coverage:
 	@tests/driver/coverage
 
@@ -124,4 +128,4 @@ mutants:
 bench:
 	@scripts/bench
 
-.PHONY: all help html modules tools install uninstall clean can-build can-build-tools demo check intree lint fuzz streams matrix package-test soak mutants coverage bench
+.PHONY: all help html modules tools install uninstall clean can-build can-build-tools demo check check-all intree lint fuzz streams matrix package-test soak mutants coverage bench
