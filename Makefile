@@ -13,9 +13,23 @@ updates	= $(DESTDIR)/lib/modules/$(release)/updates
 # modules_install would complain for every module
 sig-key	= $(shell sed -n 's/^CONFIG_MODULE_SIG_KEY="\(.*\)"/\1/p' $(KDIR)/.config)
 signing	= $(if $(filter pkcs11:%,$(sig-key))$(wildcard $(sig-key) $(KDIR)/$(sig-key)),,CONFIG_MODULE_SIG_ALL=)
+
+# meson takes CC and CFLAGS out of the environment, where make puts what it is given.
+# A compiler for s390x elsewhere is named to meson in a file.
+cc	:= $(if $(filter default,$(origin CC)),$(CROSS_COMPILE)gcc,$(CC))
+cross	:= $(and $(filter-out s390x,$(shell uname -m)),\
+		 $(filter s390x-%,$(shell $(cc) -dumpmachine 2>/dev/null)))
 # where meson builds the tools
-O	?= build
-meson	= $(if $(CROSS_COMPILE),--cross-file tools/s390x.ini)
+O	?= build$(if $(cross),-s390x)
+comma	:= ,
+tool	= $(shell $(cc) -print-prog-name=$1)
+# below prefix; tests/packages/install holds that it is all
+installed = bin/ismctl sbin/ism-vfio include/ism.h \
+	$(addsuffix /libism.*,lib lib64 lib/*-linux-gnu) \
+	$(addsuffix /pkgconfig/libism.pc,lib lib64 lib/*-linux-gnu) \
+	share/bash-completion/completions/ismctl \
+	share/bash-completion/completions/ism-vfio \
+	share/man/man1/ismctl.1 share/man/man3/libism.3 share/man/man8/ism-vfio.8
 
 all: modules tools
 
@@ -41,16 +55,24 @@ help:
 	@echo 'make clean             what make has built here'
 	@echo
 	@echo 'To build for s390x elsewhere: KDIR=... ARCH=s390 CROSS_COMPILE=s390x-linux-gnu-'
+	@echo 'CC and CFLAGS are honoured when meson is set up, once: make clean before others.'
+	@echo 'MESONFLAGS="..." has whatever else meson is to be told then.'
 
 modules: | can-build
 	$(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_ISM_VFIO_PCI=m modules
 
-# MESONFLAGS has what else meson is to be told, such as a --cross-file
 tools: $(O)/build.ninja
 	ninja -C $(O)
 
-$(O)/build.ninja: | can-build-tools
-	meson setup $(O) --prefix=$(prefix) $(meson) $(MESONFLAGS)
+$(O)/build.ninja: | can-build-tools $(if $(cross),$(O)/compiler.ini)
+	meson setup $(O) --prefix=$(prefix) $(if $(cross), \
+		--cross-file tools/s390x.ini --cross-file $(O)/compiler.ini) $(MESONFLAGS)
+
+$(O)/compiler.ini:
+	@mkdir -p $(O)
+	@printf '%s\n' '[binaries]' "c = [$(patsubst %,'%'$(comma),$(cc))]" \
+		"ar = '$(call tool,ar)'" "strip = '$(call tool,strip)'" \
+		"objcopy = '$(call tool,objcopy)'" >$@
 
 # For a staging folder the package's own scripts run depmod
 install: modules tools
@@ -65,15 +87,15 @@ uninstall:
 	rm -f $(updates)/ism-vfio-pci.ko*
 	[ ! -d $(updates) ] || rmdir --ignore-fail-on-non-empty $(updates)
 	$(if $(DESTDIR),,depmod $(release))
-	ninja -C $(O) uninstall
+	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(installed))
 
 clean:
 	[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
-	rm -rf $(O)
+	rm -rf build build-s390x $(O)
 
 can-build-tools:
-	@command -v meson >/dev/null || { \
-		echo "The tools are built by meson and ninja: install these packages." >&2; \
+	@command -v meson >/dev/null && command -v ninja >/dev/null || { \
+		echo "The tools are built by meson and ninja: install these (apt install meson ninja-build)." >&2; \
 		exit 1; }
 
 can-build:
