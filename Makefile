@@ -45,6 +45,7 @@ help:
 	@echo 'make matrix            the tests on each kernel that Debian has (KERNELS="name...")'
 	@echo 'make package-test      the Debian packages, in a Debian in a virtual machine (long)'
 	@echo 'make coverage          which lines of the driver do the tests reach? Table and HTML'
+	@echo 'make dist              a tarball of it, for a release'
 	@echo 'make html              the documents as pages, in build/html'
 	@echo 'make intree LINUX=...  put the driver into a Linux source tree'
 	@echo 'make bench             instructions per call, against the in-tree driver'
@@ -118,6 +119,10 @@ check-all:
 coverage:
 	@tests/driver/coverage
 
+# DIST is the folder for it
+dist:
+	@scripts/dist $(DIST)
+
 html:
 	@scripts/prepare packages python3-sphinx
 	@scripts/html $(O)/html
@@ -150,4 +155,4 @@ mutants:
 bench:
 	@scripts/bench
 
-.PHONY: all help html modules tools install uninstall clean can-build can-build-tools demo check check-all intree lint fuzz streams matrix package-test soak mutants coverage bench
+.PHONY: all help dist html modules tools install uninstall clean can-build can-build-tools demo check check-all intree lint fuzz streams matrix package-test soak mutants coverage bench
