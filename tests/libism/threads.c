@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "../../tools/libism/handle.h"
 #include "kselftest_harness.h"
 
 #define GID		0x0123456789abcdefull

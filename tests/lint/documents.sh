@@ -22,9 +22,9 @@ kernel_doc() { # SCRIPT OPTION FIND-EXPRESSION... TREE
 # The kernel's, and QEMU's with its own habits
 lint_kernel_doc() {
 	clean kernel-doc kernel_doc "$linux/scripts/kernel-doc" -Wall ! -path './qemu/*'
-	bug "'fmt' not described" tools/libism/libism.c 's/^ \* @fmt: .*/ */'
+	bug "'fmt' not described" tools/libism/error.c 's/^ \* @fmt: .*/ */'
 	bug "'maxstbl' not described" ism_vfio.h 's/^ \* @maxstbl: .*/ */'
-	bug "No description found for return value" tools/libism/libism.c 's/^ \* Return: .*/ */'
+	bug "No description found for return value" tools/libism/error.c 's/^ \* Return: .*/ */'
 	clean "QEMU's kernel-doc" kernel_doc "$qemu/scripts/kernel-doc" -Werror -path './qemu/*'
 	bug "'ISM_RET_REMOTE' not described" qemu/ism.h 's/^ \* @ISM_RET_REMOTE: .*/ */'
 }
@@ -64,7 +64,7 @@ manuals() { # TREE
 
 # What ism.h declares, one name per line
 declared() {
-	grep -v '^ \*' libism/ism.h | grep -oE '\bism_[a-z_]+\(' | tr -d '(' | sort -u
+	grep -v '^ \*' libism/include/ism.h | grep -oE '\bism_[a-z_]+\(' | tr -d '(' | sort -u
 }
 
 ismctl_commands() {
@@ -100,7 +100,7 @@ lint_man() {
 	clean 'mandoc -T lint' manuals
 	add 'unknown macro' tools/ismctl/ismctl.1 '.Xx nothing'
 	clean 'manuals and libism.map have everything' told
-	add 'libism.3: ism_nothing' tools/libism/ism.h 'int ism_nothing(void);'
+	add 'libism.3: ism_nothing' tools/libism/include/ism.h 'int ism_nothing(void);'
 	bug 'libism.map: ism_move' tools/libism/libism.map /ism_move/d
 	bug 'ismctl.1: --svg' tools/ismctl/ismctl.1 's/Fl Fl svg/Fl Fl plot/'
 }

@@ -84,7 +84,7 @@ clang_tidy() { # TREE
 		xargs -0 -P "$(nproc)" -I '{}' clang-tidy-19 --quiet \
 			--checks="$(IFS=,; echo "${tidy[*]}")" \
 			--warnings-as-errors='*' '{}' -- \
-			-std=c11 -D_GNU_SOURCE '-DISM_VFIO_VERSION="1"' -Itools/libism -isystem "$sysroot/usr/include"
+			-std=c11 -D_GNU_SOURCE '-DISM_VFIO_VERSION="1"' -Itools/libism/include -isystem "$sysroot/usr/include"
 }
 
 lint_clang_tidy() {
@@ -119,7 +119,7 @@ lint_threads() {
 	clean 'libism in many threads' threaded
 	bug 'data race' tools/libism/command.c '/^int ism_cmd(/,/^}/{/pthread_mutex_/d}'
 	bug 'data race' tools/libism/dmb.c '/^static int take_index(/,/^}/{/pthread_mutex_/d}'
-	bug 'data race' tools/libism/internal.h 's/__atomic_fetch_add(counter, n.*/*counter += n;/'
+	bug 'data race' tools/libism/state.h 's/__atomic_fetch_add(counter, n.*/*counter += n;/'
 }
 
 # A device that answers nonsense, a fixed number of times

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "internal.h"
+#include "error.h"
+#include "transport.h"
 
 #define HEADER_LEN	8
 

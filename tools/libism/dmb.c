@@ -21,7 +21,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "dmb.h"
+#include "error.h"
+#include "memory.h"
+#include "transport.h"
 
 /* Segments of one pwritev(): 1 MiB of whole pages */
 #define MOVE_SEGMENTS	256

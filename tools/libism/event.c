@@ -17,7 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "error.h"
+#include "event.h"
+#include "memory.h"
+#include "transport.h"
 
 #define SBA_SUMMARY	0x80000000u
 #define SBA_EVENT	0x40000000u

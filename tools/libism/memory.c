@@ -8,7 +8,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "error.h"
+#include "memory.h"
+#include "transport.h"
 
 static uint64_t align_up(uint64_t n, uint64_t align)
 {

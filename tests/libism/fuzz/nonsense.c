@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "../../../tools/libism/handle.h"
 
 #define DMBS		4
 #define BODY_MAX	512	/* longer than the library takes */

@@ -1,61 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * libism: life of a handle, and its errors
+ * libism: life of a handle
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "internal.h"
-
-/**
- * ism_fail() - keep a sentence about a failure
- * @ism: the handle
- * @err: positive errno
- * @fmt: the sentence, without the function's name and without a full stop
- *
- * Return: -@err, so that callers can return what this returns.
- */
-int ism_fail(struct ism *ism, int err, const char *fmt, ...)
-{
-	char text[ISM_ERROR_LEN];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	pthread_mutex_lock(&ism->err_lock);
-	snprintf(ism->error, sizeof(ism->error), "%s: %.*s", ism->name,
-		 (int)(sizeof(ism->error) - sizeof(ism->name) - 3), text);
-	pthread_mutex_unlock(&ism->err_lock);
-	return -err;
-}
-
-/**
- * ism_strerror() - a sentence about the last failure of a handle
- * @ism: any handle
- *
- * Where several threads use one handle this is the failure that came last,
- * which may be another thread's.
- *
- * Return: the function's name, what failed and where possible what to do.
- * Never NULL. The calling thread may use it until its fourth call from here,
- * so that one line can have the sentences of several handles.
- */
-const char *ism_strerror(struct ism *ism)
-{
-	static _Thread_local char texts[4][ISM_ERROR_LEN];
-	static _Thread_local unsigned int next;
-	char *text = texts[next++ % ARRAY_SIZE(texts)];
-
-	pthread_mutex_lock(&ism->err_lock);
-	memcpy(text, ism->error, ISM_ERROR_LEN);
-	pthread_mutex_unlock(&ism->err_lock);
-	return text[0] ? text : "no error";
-}
+#include "group.h"
+#include "handle.h"
+#include "iommufd.h"
+#include "sysfs.h"
 
 /**
  * ism_new() - make a handle
@@ -178,6 +133,15 @@ int ism_open(struct ism *ism, const char *name, enum ism_iommu how)
 	return ret ? ret : ism_open_nodes(ism, name, &nodes);
 }
 
+static const struct ism_transport *choose(const struct ism *ism,
+					  enum ism_iommu how)
+{
+	bool iommufd = how == ISM_IOMMU_IOMMUFD ||
+		       (how == ISM_IOMMU_AUTO && ism_iommufd_usable(ism));
+
+	return iommufd ? &ism_iommufd : &ism_group;
+}
+
 /**
  * ism_nodes_open() - the part of ism_open() that needs rights
  * @ism: closed handle, for the sentence about a failure
@@ -199,28 +163,12 @@ int ism_nodes_open(struct ism *ism, const char *name, enum ism_iommu how,
 	*nodes = (struct ism_nodes) { .iommu = -1, .group = -1, .device = -1 };
 	ret = set_name(ism, name);
 	if (!ret)
-		ret = ism_vfio_nodes(ism, how, nodes);
+		ret = ism_sysfs_maxstbl(ism, &nodes->maxstbl);
+	if (!ret)
+		ret = choose(ism, how)->nodes(ism, nodes);
 	if (ret)
 		ism_nodes_close(nodes);
 	return ret;
-}
-
-static void put_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-/**
- * ism_nodes_close() - close the files of ism_nodes_open()
- * @nodes: that this process has still
- */
-void ism_nodes_close(struct ism_nodes *nodes)
-{
-	put_fd(&nodes->device);
-	put_fd(&nodes->group);
-	put_fd(&nodes->iommu);
 }
 
 /**
@@ -237,6 +185,8 @@ void ism_nodes_close(struct ism_nodes *nodes)
 int ism_open_nodes(struct ism *ism, const char *name,
 		   const struct ism_nodes *nodes)
 {
+	const struct ism_transport *transport =
+		nodes->group < 0 ? &ism_iommufd : &ism_group;
 	struct ism_nodes mine = *nodes;
 	int ret;
 
@@ -246,7 +196,8 @@ int ism_open_nodes(struct ism *ism, const char *name,
 		return ret;
 	}
 	ism->nr_ranges = 0;
-	return ism_vfio_open(ism, &mine);
+	ret = transport->open(ism, &mine);
+	return ret ? ret : ism_attach(ism, transport, ism->priv);
 }
 
 /**
@@ -299,32 +250,6 @@ int ism_reset(struct ism *ism)
 const char *ism_name(const struct ism *ism)
 {
 	return ism->name;
-}
-
-/**
- * ism_transport() - how a function was opened
- * @ism: open handle
- *
- * Return: "group" or "iommufd".
- */
-const char *ism_transport(const struct ism *ism)
-{
-	return ism->transport ? ism->transport->name : "closed";
-}
-
-/**
- * ism_device_fd() - the vfio device file of a function
- * @ism: handle
- *
- * For what the library does not wrap: configuration space, further regions,
- * ioctls of vfio. It stays the handle's: do not close it, and do not use it
- * after ism_close().
- *
- * Return: file descriptor, -1 while the handle is not open.
- */
-int ism_device_fd(const struct ism *ism)
-{
-	return ism->transport ? ism->transport->fd(ism) : -1;
 }
 
 /**
