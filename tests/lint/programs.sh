@@ -64,8 +64,6 @@ tidy=(
 	-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling
 	# any strcpy(), also after a look at the length
 	-clang-analyzer-security.insecureAPI.strcpy
-	# takes "? &iommufd_transport : &group_transport" for two of the same
-	-bugprone-branch-clone
 	# an eventfd that is read under a lock: it is non-blocking
 	-clang-analyzer-unix.BlockInCriticalSection
 	# two parameters of one type

@@ -17,7 +17,7 @@
  *	handle		open, close and reset: the only one that knows all below
  *
  * Nobody includes these headers but the library and tests/libism.
- * tests/lint/floors holds all of this.
+ * tests/lint/floors.sh holds all of this.
  */
 #ifndef LIBISM_STATE_H
 #define LIBISM_STATE_H
