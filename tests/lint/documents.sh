@@ -139,7 +139,7 @@ licensed() { # TREE
 	cd "$1" || return
 	reuse lint || return 1
 	! find . -type f ! -path './LICENSES/*' ! -path './.reuse/*' \
-		! -path './Documentation/ABI/*' ! -path './debian/changelog' \
+		! -path './Documentation/ABI/*' ! -path './VERSION' ! -path './debian/changelog' \
 		! -path './debian/copyright' ! -path './debian/source/format' ! -path './debian/*.symbols' \
 		-exec grep -L 'SPDX-License''-Identifier: ' '{}' + | grep .
 }
