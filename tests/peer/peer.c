@@ -12,15 +12,9 @@
 #include <signal.h>
 
 #include "kselftest_harness.h"
-#include "end.h"
+#include "moves.h"
 
 #define MOVES		10000
-#define SIZES		4096u		/* each of these once, then longer ones */
-#define LONGEST		(16u << 10)
-#define DMB_LEN		(256u << 10)
-#define GUARD		64u		/* looked at on both sides of a move */
-#define WHOLE		1000		/* moves after which all is looked at */
-#define PATIENCE	10000		/* ms; only a failure waits that long */
 #define ROUNDS		5
 
 static const char *node, *function_a, *function_b;
@@ -101,129 +95,6 @@ static void drain(struct end *e)
 		;
 }
 
-/* ---- moves, looked at ---------------------------------------------------- */
-
-/**
- * struct run - moves of all sizes from one end to the other
- * @from: who moves
- * @to: in whose DMB, which nobody else writes, and which is empty
- * @moves: how many
- * @seed: of the sizes, the places and the bytes
- * @want: what the DMB has to look like
- * @failure: empty, or what was wrong
- */
-struct run {
-	struct end *from;
-	struct end *to;
-	unsigned int moves;
-	uint64_t seed;
-	uint8_t *want;
-	char failure[128];
-};
-
-__attribute__((format(printf, 2, 3)))
-static bool fail(struct run *r, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(r->failure, sizeof(r->failure), fmt, ap);
-	va_end(ap);
-	return false;
-}
-
-/* xorshift64 */
-static uint64_t any(uint64_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
-}
-
-static void fill(uint64_t *seed, uint8_t *data, size_t len)
-{
-	while (len) {
-		uint64_t bytes = any(seed);
-		size_t n = len < sizeof(bytes) ? len : sizeof(bytes);
-
-		memcpy(data, &bytes, n);
-		data += n;
-		len -= n;
-	}
-}
-
-static bool looks_right(struct run *r, unsigned int n, uint32_t first, uint32_t end)
-{
-	const uint8_t *got = r->to->ops->look(r->to, first, end - first);
-
-	if (!got)
-		return fail(r, "move %u: the DMB cannot be looked at", n);
-	if (!memcmp(got, r->want + first, end - first))
-		return true;
-	while (*got == r->want[first]) {
-		got++;
-		first++;
-	}
-	return fail(r, "move %u: byte %u is %#x, not %#x", n, first, *got, r->want[first]);
-}
-
-/* Exactly this signal; what was told about DMBs of before may come late */
-static bool signalled(struct run *r, unsigned int n, int signal)
-{
-	struct ism_event ev;
-	int ret;
-
-	do
-		ret = r->to->ops->next(r->to, &ev, PATIENCE);
-	while (!ret && ev.kind == ISM_EVENT_IEQ && ev.type != ISM_IEQ_SOFTWARE);
-	if (ret)
-		return fail(r, "move %u: no signal: %s", n, strerror(-ret));
-	if (ev.kind != ISM_EVENT_SIGNAL || ev.mask != 0x8000u >> signal)
-		return fail(r, "move %u: event %d with mask %#x is not signal %d",
-			    n, ev.kind, ev.mask, signal);
-	return true;
-}
-
-static bool one_move(struct run *r, unsigned int n)
-{
-	uint32_t len = n < SIZES ? n + 1 : any(&r->seed) % LONGEST + 1;
-	uint32_t offset = any(&r->seed) % (DMB_LEN - len + 1);
-	uint32_t first = offset < GUARD ? 0 : offset - GUARD;
-	uint32_t end = offset + len + GUARD;
-	int ret;
-
-	if (end > DMB_LEN)
-		end = DMB_LEN;
-	fill(&r->seed, r->want + offset, len);
-	ret = r->from->ops->move(r->from, r->to->tok, offset, r->want + offset,
-				 len, n % ISM_SIGNALS);
-	if (ret)
-		return fail(r, "move %u of %u bytes to %u: %s", n, len, offset,
-			    strerror(-ret));
-	if (!signalled(r, n, n % ISM_SIGNALS))
-		return false;
-	if (n % WHOLE == WHOLE - 1 || n == r->moves - 1) {
-		first = 0;
-		end = DMB_LEN;
-	}
-	return looks_right(r, n, first, end);
-}
-
-static void *run(void *arg)
-{
-	struct run *r = arg;
-
-	r->want = calloc(1, DMB_LEN);
-	if (!r->want)
-		fail(r, "out of memory");
-	for (unsigned int n = 0; r->want && n < r->moves; n++)
-		if (!one_move(r, n))
-			break;
-	free(r->want);
-	return NULL;
-}
-
 /* Some moves each way, in new DMBs */
 static const char *works(struct ends *e)
 {
@@ -241,81 +112,9 @@ static const char *works(struct ends *e)
 	up = (struct run) {
 		.from = &e->kernel, .to = &e->libism, .moves = 100, .seed = 2,
 	};
-	run(&down);
-	run(&up);
+	run_moves(&down);
+	run_moves(&up);
 	return down.failure[0] ? down.failure : up.failure;
-}
-
-/* ---- moves without a pause ----------------------------------------------- */
-
-/**
- * struct stream - moves that go on until one fails
- * @from: who moves
- * @tok: where to
- * @watch: look for a request to give the function back after each move
- * @moves: that succeeded
- * @over: set by somebody when no move may succeed any more
- * @late: moves that did all the same
- * @error: what ended it
- * @thread: that moves
- */
-struct stream {
-	struct end *from;
-	uint64_t tok;
-	bool watch;
-	unsigned int moves;
-	bool over;
-	unsigned int late;
-	int error;
-	pthread_t thread;
-};
-
-static bool is_requested(struct end *e)
-{
-	struct ism_event ev;
-
-	return !e->ops->next(e, &ev, 0) && ev.kind == ISM_EVENT_REQUEST;
-}
-
-static void *flow(void *arg)
-{
-	static const char data[2 * ISM_PAGE];
-	struct stream *s = arg;
-	int ret = 0;
-
-	while (!ret && !s->late) {
-		bool over = __atomic_load_n(&s->over, __ATOMIC_SEQ_CST);
-
-		ret = s->from->ops->move(s->from, s->tok, 100, data,
-					 sizeof(data), ISM_NO_SIGNAL);
-		if (!ret) {
-			__atomic_fetch_add(&s->moves, 1, __ATOMIC_SEQ_CST);
-			s->late += over;
-		}
-		if (s->watch && is_requested(s->from))
-			ret = -ECANCELED;
-	}
-	__atomic_store_n(&s->error, ret, __ATOMIC_SEQ_CST);
-	return NULL;
-}
-
-/* Until it is well under way, or failed */
-static bool start(struct stream *s, struct end *from, uint64_t tok)
-{
-	s->from = from;
-	s->tok = tok;
-	if (pthread_create(&s->thread, NULL, flow, s))
-		return false;
-	while (__atomic_load_n(&s->moves, __ATOMIC_SEQ_CST) < 100 &&
-	       !__atomic_load_n(&s->error, __ATOMIC_SEQ_CST))
-		usleep(1000);
-	return true;
-}
-
-static void finish(struct stream *s)
-{
-	__atomic_store_n(&s->over, true, __ATOMIC_SEQ_CST);
-	pthread_join(s->thread, NULL);
 }
 
 /* ---- one way, then the other --------------------------------------------- */
@@ -366,7 +165,7 @@ TEST_F_TIMEOUT(one_way,
 	struct ism_event ev;
 
 	ASSERT_EQ(0, reg_both(&self->ends, DMB_LEN));
-	run(&r);
+	run_moves(&r);
 	EXPECT_STREQ("", r.failure);
 	EXPECT_EQ(-ETIMEDOUT, self->from->ops->next(self->from, &ev, 0));
 }
@@ -378,7 +177,7 @@ TEST_F(one_way, a_whole_dmb_of_1_mib_arrives_in_one_move)
 	uint64_t seed = 3;
 
 	ASSERT_EQ(0, reg_both(&self->ends, ISM_DMB_MAX));
-	fill(&seed, data, ISM_DMB_MAX);
+	random_fill(&seed, data, ISM_DMB_MAX);
 	ASSERT_EQ(0, self->from->ops->move(self->from, self->to->tok, 0, data,
 					   ISM_DMB_MAX, ISM_NO_SIGNAL));
 	got = self->to->ops->look(self->to, 0, ISM_DMB_MAX);
@@ -429,9 +228,9 @@ TEST_F_TIMEOUT(one_way,
 
 		ASSERT_EQ(0, reg_both(&self->ends, DMB_LEN));
 		tok = self->to->tok;
-		ASSERT_TRUE(start(&s, self->from, tok));
+		ASSERT_TRUE(stream_start(&s, self->from, tok));
 		ASSERT_EQ(0, self->to->ops->unreg(self->to));
-		finish(&s);
+		stream_finish(&s);
 		EXPECT_EQ(-EIO, s.error);
 		EXPECT_EQ(0, s.late);
 		ASSERT_TRUE(await(self->from, ISM_IEQ_BUFFER,
@@ -472,8 +271,8 @@ TEST_F_TIMEOUT(both_ways, moves_of_every_size_arrive_at_once, 300)
 	};
 	pthread_t thread;
 
-	ASSERT_EQ(0, pthread_create(&thread, NULL, run, &down));
-	run(&up);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, run_moves, &down));
+	run_moves(&up);
 	pthread_join(thread, NULL);
 	EXPECT_STREQ("", up.failure);
 	EXPECT_STREQ("", down.failure);
@@ -520,8 +319,8 @@ FIXTURE_TEARDOWN(goes_away)
 
 static bool start_both(struct ends *e, struct stream *down, struct stream *up)
 {
-	return !reg_both(e, DMB_LEN) && start(down, &e->libism, e->kernel.tok) &&
-	       start(up, &e->kernel, e->libism.tok);
+	return !reg_both(e, DMB_LEN) && stream_start(down, &e->libism, e->kernel.tok) &&
+	       stream_start(up, &e->kernel, e->libism.tok);
 }
 
 TEST_F_TIMEOUT(goes_away,
@@ -534,8 +333,8 @@ TEST_F_TIMEOUT(goes_away,
 
 		ASSERT_TRUE(start_both(e, &down, &up));
 		ASSERT_TRUE(tell("ism", "unbind", function_a));
-		finish(&down);
-		finish(&up);
+		stream_finish(&down);
+		stream_finish(&up);
 		EXPECT_EQ(-EIO, down.error);
 		EXPECT_EQ(0, down.late);
 		EXPECT_EQ(-ENODEV, up.error);
@@ -568,7 +367,7 @@ TEST_F_TIMEOUT(goes_away,
 		EXPECT_EQ(-ECANCELED, down.error);
 
 		e->libism.ops->close(&e->libism);
-		finish(&up);
+		stream_finish(&up);
 		pthread_join(thread, NULL);
 		EXPECT_TRUE(unbound);
 		EXPECT_EQ(-EIO, up.error);
@@ -591,7 +390,7 @@ static void move_for_ever(struct ends *e, int tell_fd)
 
 	if (!reopen(&e->libism, &end_libism, function_b) &&
 	    !e->libism.ops->reg(&e->libism, e->kernel.gid, DMB_LEN) &&
-	    start(&s, &e->libism, e->kernel.tok) &&
+	    stream_start(&s, &e->libism, e->kernel.tok) &&
 	    write(tell_fd, &e->libism.tok, sizeof(e->libism.tok)) > 0)
 		pthread_join(s.thread, NULL);
 	_exit(1);
@@ -615,12 +414,12 @@ static const char *kill_the_other(struct ends *e, struct stream *up)
 	close(fds[0]);
 	/* what its opening caused */
 	drain(&e->kernel);
-	if (!start(up, &e->kernel, tok))
+	if (!stream_start(up, &e->kernel, tok))
 		return "no thread";
 	kill(pid, SIGKILL);
 	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status))
 		return "the process had ended before";
-	finish(up);
+	stream_finish(up);
 	return "";
 }
 
