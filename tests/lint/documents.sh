@@ -68,11 +68,11 @@ declared() {
 }
 
 ismctl_commands() {
-	sed -n 's/^\tCOMMAND(\([a-z]*\),.*/\1/p' ismctl/ismctl.c
+	sed -n 's/^COMMAND(\(.*\))$/\1/p' ismctl/commands.h
 }
 
 ismctl_options() {
-	grep -oE '\bOPTION\("[a-z]+"' ismctl/ismctl.c | cut -d'"' -f2
+	grep -ohE '\.name = "[a-z]+", \.key' ismctl/*.[ch] | cut -d'"' -f2 | sort -u
 }
 
 # What is missing of the library's functions in its manual and in what it exports,

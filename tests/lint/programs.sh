@@ -9,7 +9,7 @@ part programs userspace clang_tidy sanitizers threads fuzz
 setup_programs() {
 	packages clang-19 clang-tidy-19 meson ninja-build
 	packages libclang-rt-19-dev # libFuzzer and ThreadSanitizer
-	packages libmd-dev libnl-genl-3-dev libtraceevent-dev liburing-dev
+	packages libjson-c-dev libssl-dev libnl-genl-3-dev libtraceevent-dev liburing-dev
 	selftests=$("$prepare" linux-source 7.3)/tools/testing/selftests
 	qemu=$("$prepare" qemu-source)
 	sysroot=$("$prepare" sysroot)

@@ -11,7 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ismctl.h"
+#include "command.h"
+#include "gid.h"
+#include "output.h"
 
 #define DEVICES		"/sys/bus/pci/devices"
 #define VENDOR_IBM	0x1014
@@ -107,30 +109,29 @@ static void look_at(struct entry *e, enum ism_iommu iommu)
 	link_name(e->name, "iommu_group", e->group, sizeof(e->group));
 	snprintf(path, sizeof(path), DEVICES "/%s/ism_vfio/maxstbl", e->name);
 	if (read_number(path, "%u", &e->maxstbl))
-		peer_gid(e->name, iommu, &e->gid, e->why, sizeof(e->why));
+		gid_of(e->name, iommu, &e->gid, e->why, sizeof(e->why));
 	else if (!kernel_gid(e->name, &e->gid))
 		snprintf(e->why, sizeof(e->why),
 			 "%s: not bound to ism_vfio_pci", e->name);
 }
 
-static void print_json(const struct run *run, const struct entry *e)
+static void print_json(const struct context *ctx, const struct entry *e)
 {
-	fprintf(run->out,
-		"{\"function\": \"%s\", \"driver\": \"%s\", \"group\": \"%s\"",
-		e->name, e->driver, e->group);
+	struct json_object *o = json_object_new_object();
+
+	json_text(o, "function", e->name);
+	json_text(o, "driver", e->driver);
+	json_text(o, "group", e->group);
 	if (e->maxstbl)
-		fprintf(run->out, ", \"maxstbl\": %u", e->maxstbl);
-	if (e->gid) {
-		fprintf(run->out, ", \"gid\": \"%#018llx\"",
-			(unsigned long long)e->gid);
-	} else {
-		fputs(", \"error\": ", run->out);
-		json_string(run->out, e->why);
-	}
-	fputs("}\n", run->out);
+		json_number(o, "maxstbl", e->maxstbl);
+	if (e->gid)
+		json_hex(o, "gid", e->gid, GID_DIGITS);
+	else
+		json_text(o, "error", e->why);
+	json_end(ctx, o);
 }
 
-static void print_text(const struct run *run, const struct entry *e)
+static void print_text(const struct context *ctx, const struct entry *e)
 {
 	char maxstbl[16] = "-", gid[32] = "-";
 
@@ -139,7 +140,7 @@ static void print_text(const struct run *run, const struct entry *e)
 	if (e->gid)
 		snprintf(gid, sizeof(gid), "%#018llx",
 			 (unsigned long long)e->gid);
-	fprintf(run->out, "%-12s  %-14s  %5s  %7s  %s\n", e->name, e->driver,
+	fprintf(ctx->out, "%-12s  %-14s  %5s  %7s  %s\n", e->name, e->driver,
 		e->group, maxstbl, gid);
 	if (!e->gid && e->maxstbl)
 		fprintf(stderr, "ismctl: %s\n", e->why);
@@ -150,35 +151,43 @@ static int only_ism(const struct dirent *d)
 	return is_ism(d->d_name);
 }
 
-/**
- * cmd_list() - the subcommand
- * @run: options
- *
- * Return: a status.
- */
-int cmd_list(struct run *run)
+static void print(const struct context *ctx, const char *name)
+{
+	struct entry e = { .name = name };
+
+	look_at(&e, ctx->iommu);
+	if (ctx->json)
+		print_json(ctx, &e);
+	else
+		print_text(ctx, &e);
+}
+
+static int run(struct context *ctx)
 {
 	struct dirent **names;
 	int n = scandir(DEVICES, &names, only_ism, alphasort);
 
 	if (n < 0)
-		return run_fail(run, STATUS_FAILED, DEVICES ": %s",
-				strerror(errno));
-	if (!run->json)
-		fprintf(run->out, "%-12s  %-14s  %5s  %7s  %s\n", "FUNCTION",
+		return fail(ctx, STATUS_FAILED, DEVICES ": %s", strerror(errno));
+	if (!ctx->json)
+		fprintf(ctx->out, "%-12s  %-14s  %5s  %7s  %s\n", "FUNCTION",
 			"DRIVER", "GROUP", "MAXSTBL", "GID");
 	for (int i = 0; i < n; i++) {
-		struct entry e = { .name = names[i]->d_name };
-
-		look_at(&e, run->iommu);
-		if (run->json)
-			print_json(run, &e);
-		else
-			print_text(run, &e);
+		print(ctx, names[i]->d_name);
 		free(names[i]);
 	}
 	free(names);
-	if (!n && !run->json)
+	if (!n && !ctx->json)
 		fprintf(stderr, "ismctl: there is no ISM function in this system\n");
 	return 0;
 }
+
+const struct command command_list = {
+	.name = "list",
+	.args = "",
+	.summary = "the ISM functions of this system",
+	.help = "List the ISM functions of this system: driver, IOMMU group, longest store block, GID."
+		"\vOnly the function knows its GID: it is asked where it is bound to ism_vfio_pci and free.\n",
+	.wants = WANTS_NO_FUNCTION,
+	.run = run,
+};

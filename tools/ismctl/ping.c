@@ -6,7 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "send.h"
+#include "command.h"
+#include "output.h"
+#include "sender.h"
+
+static const char *peer;
+static uint64_t count = 1000;
+static uint64_t size = 64;
+static uint64_t timeout = 30;
+
+static const struct command_option options[] = {
+	OPTION_TO(&peer),
+	{ .name = "count", .key = 'c', .value = "N", .number = &count,
+	  .min = 1, .max = 100000000, .help = "Round trips (default: 1000)" },
+	{ .name = "size", .key = 's', .value = "BYTES", .number = &size,
+	  .min = 1, .max = ISM_DMB_MAX / TRANSFER_SLOTS,
+	  .help = "Bytes of each (default: 64)" },
+	OPTION_TIMEOUT(&timeout),
+	{ 0 }
+};
 
 static int compare(const void *a, const void *b)
 {
@@ -20,72 +38,81 @@ static int round_trip(struct sender *s, int64_t *ns)
 	int64_t begin = now_ns();
 	int ret;
 
-	ret = send_slot(s);
-	send_take_ack(s);
+	ret = sender_slot(s);
+	sender_take_ack(s);
 	while (!ret && s->acked < s->number) {
-		ret = send_wait(s, NULL, LINK_IDLE_MS);
-		send_take_ack(s);
+		ret = sender_wait(s, NULL, TRANSFER_IDLE_MS);
+		sender_take_ack(s);
 	}
 	*ns = now_ns() - begin;
 	return ret;
 }
 
-static void report(const struct run *run, int64_t *ns)
+static void report(const struct context *ctx, uint64_t to, int64_t *ns)
 {
-	uint64_t n = run->count;
 	int64_t median, p99;
 
-	qsort(ns, n, sizeof(*ns), compare);
-	median = ns[n / 2];
-	p99 = ns[(n - 1) * 99 / 100];
-	if (run->json)
-		fprintf(run->out,
-			"{\"function\": \"%s\", \"gid\": \"%#018llx\", \"peer_gid\": \"%#018llx\", \"count\": %llu, \"size\": %llu, \"minimum_ns\": %lld, \"median_ns\": %lld, \"p99_ns\": %lld}\n",
-			run->function, (unsigned long long)ism_gid(run->ism),
-			(unsigned long long)run->peer, (unsigned long long)n,
-			(unsigned long long)run->size, (long long)ns[0],
-			(long long)median, (long long)p99);
-	else
-		fprintf(run->out,
-			"%llu round trips of %llu bytes to GID %#018llx: minimum %.1f us, median %.1f us, 99th percentile %.1f us\n",
-			(unsigned long long)n, (unsigned long long)run->size,
-			(unsigned long long)run->peer, (double)ns[0] / 1000,
-			(double)median / 1000, (double)p99 / 1000);
+	qsort(ns, count, sizeof(*ns), compare);
+	median = ns[count / 2];
+	p99 = ns[(count - 1) * 99 / 100];
+	if (ctx->json) {
+		struct json_object *o = json_begin(ctx);
+
+		json_hex(o, "peer_gid", to, GID_DIGITS);
+		json_number(o, "count", count);
+		json_number(o, "size", size);
+		json_number(o, "minimum_ns", (uint64_t)ns[0]);
+		json_number(o, "median_ns", (uint64_t)median);
+		json_number(o, "p99_ns", (uint64_t)p99);
+		json_end(ctx, o);
+		return;
+	}
+	fprintf(ctx->out,
+		"%llu round trips of %llu bytes to GID %#018llx: minimum %.1f us, median %.1f us, 99th percentile %.1f us\n",
+		(unsigned long long)count, (unsigned long long)size,
+		(unsigned long long)to, (double)ns[0] / 1000,
+		(double)median / 1000, (double)p99 / 1000);
 }
 
 static int ping(struct sender *s)
 {
-	struct run *run = s->run;
+	struct context *ctx = s->t.ctx;
 	int64_t *ns;
 	int ret = 0;
 
-	if (run->size > s->link.slot_len)
-		return run_fail(run, STATUS_FAILED,
-				"the receiver's slots have %u bytes: no room for %llu",
-				s->link.slot_len, (unsigned long long)run->size);
-	ns = calloc(run->count, sizeof(*ns));
+	if (size > s->t.slot_len)
+		return fail(ctx, STATUS_FAILED,
+			    "the receiver's slots have %u bytes: no room for %llu",
+			    s->t.slot_len, (unsigned long long)size);
+	ns = calloc(count, sizeof(*ns));
 	if (!ns)
-		return run_fail(run, STATUS_FAILED, "out of memory");
-	s->len = run->size;
-	for (uint64_t i = 0; i < run->count && !ret; i++)
+		return fail(ctx, STATUS_FAILED, "out of memory");
+	s->len = size;
+	for (uint64_t i = 0; i < count && !ret; i++)
 		ret = round_trip(s, &ns[i]);
 	if (!ret)
-		ret = send_finish(s);
+		ret = sender_finish(s);
 	if (!ret)
-		report(run, ns);
+		report(ctx, s->t.peer, ns);
 	free(ns);
 	return ret;
 }
 
-/**
- * cmd_ping() - the subcommand
- * @run: options
- *
- * Return: a status.
- */
-int cmd_ping(struct run *run)
+static int run(struct context *ctx)
 {
-	struct sender s = { .run = run, .fd = -1 };
+	struct sender s = { .t = { .ctx = ctx, .timeout = timeout } };
 
-	return send_run(&s, ping);
+	return sender_run(&s, peer, ping);
 }
+
+const struct command command_ping = {
+	.name = "ping",
+	.args = "FUNCTION --to PEER",
+	.summary = "time of round trips",
+	.help = "Measure round trips to an 'ismctl recv': bytes and a signal into its DMB, an answer and a signal into ours."
+		"\v  ismctl recv 0012:00:00.0 -o /dev/null &\n"
+		"  ismctl ping 0011:00:00.0 --to 0012:00:00.0\n\n" EXIT_CODES,
+	.options = options,
+	.wants = WANTS_FUNCTION,
+	.run = run,
+};

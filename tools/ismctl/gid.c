@@ -13,49 +13,51 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ismctl.h"
+#include "gid.h"
 
 #define RUN_DIR		"/run/ismctl"
 #define RETRY_US	100000
+#define PATIENCE_NS	2000000000ll
 
-static void gid_path(char *path, size_t len, const char *function)
+static void path_of(char *path, size_t len, const char *function)
 {
 	snprintf(path, len, RUN_DIR "/%s", function);
 }
 
 /**
- * peer_publish() - leave this function's GID for other processes
- * @run: run with an open function
+ * gid_publish() - leave a function's GID for other processes
+ * @function: PCI name of a function that this process has
+ * @gid: its GID
  *
  * Best effort: without the right to, peers have to be given by their GID.
  */
-void peer_publish(struct run *run)
+void gid_publish(const char *function, uint64_t gid)
 {
 	char path[PATH_MAX], tmp[PATH_MAX];
 	FILE *f;
 	int bad;
 
 	mkdir(RUN_DIR, 0755);
-	gid_path(path, sizeof(path), run->function);
+	path_of(path, sizeof(path), function);
 	snprintf(tmp, sizeof(tmp), RUN_DIR "/.%d", (int)getpid());
 	f = fopen(tmp, "we");
 	if (!f)
 		return;
-	bad = fprintf(f, "%#018llx\n", (unsigned long long)ism_gid(run->ism)) < 0;
+	bad = fprintf(f, "%#018llx\n", (unsigned long long)gid) < 0;
 	bad |= fclose(f);
 	if (bad || rename(tmp, path))
 		unlink(tmp);
 }
 
 /**
- * peer_unpublish() - undo peer_publish()
- * @run: run with an open function
+ * gid_unpublish() - undo gid_publish()
+ * @function: PCI name
  */
-void peer_unpublish(struct run *run)
+void gid_unpublish(const char *function)
 {
 	char path[PATH_MAX];
 
-	gid_path(path, sizeof(path), run->function);
+	path_of(path, sizeof(path), function);
 	unlink(path);
 }
 
@@ -74,7 +76,7 @@ static bool published(const char *function, uint64_t *gid)
 	bool found = false;
 	FILE *f;
 
-	gid_path(path, sizeof(path), function);
+	path_of(path, sizeof(path), function);
 	f = fopen(path, "re");
 	if (!f)
 		return false;
@@ -87,7 +89,7 @@ static bool published(const char *function, uint64_t *gid)
 }
 
 /**
- * peer_gid() - ask a function of this system for its GID
+ * gid_of() - ask a function of this system for its GID
  * @function: PCI name; a function that is free is reset
  * @iommu: interface of vfio to use
  * @gid: filled in
@@ -97,8 +99,8 @@ static bool published(const char *function, uint64_t *gid)
  * Return: 0, -EBUSY when another process has the function that is no ismctl or
  * has left no GID yet, or another negative errno.
  */
-int peer_gid(const char *function, enum ism_iommu iommu, uint64_t *gid,
-	     char *why, size_t len)
+int gid_of(const char *function, enum ism_iommu iommu, uint64_t *gid,
+	   char *why, size_t len)
 {
 	struct ism *ism = ism_new();
 	int ret;
@@ -118,42 +120,46 @@ int peer_gid(const char *function, enum ism_iommu iommu, uint64_t *gid,
 	return ret;
 }
 
-/* Busy: with an ismctl that leaves its GID in a moment, or with a stranger */
-static int resolve_function(struct run *run)
+/*
+ * Another ismctl that has the peer leaves its GID in a moment. Whoever else has
+ * it does not.
+ */
+static int ask_function(struct context *ctx, const char *peer, uint64_t *gid)
 {
 	int64_t begin = now_ns();
 	char why[512];
 	int ret;
 
-	while ((ret = peer_gid(run->peer_arg, run->iommu, &run->peer, why,
-			       sizeof(why))) == -EBUSY) {
-		if (now_ns() - begin > 2000000000ll)
-			return run_fail(run, STATUS_FAILED,
-					"%s is in use by another process, so that it cannot be asked for its GID: give the GID itself",
-					run->peer_arg);
+	while ((ret = gid_of(peer, ctx->iommu, gid, why, sizeof(why))) == -EBUSY) {
+		if (now_ns() - begin > PATIENCE_NS)
+			return fail(ctx, STATUS_FAILED,
+				    "%s is in use by another process, so that it cannot be asked for its GID: give the GID itself",
+				    peer);
 		usleep(RETRY_US);
 	}
-	return ret ? run_fail(run, STATUS_FAILED, "%s", why) : 0;
+	return ret ? fail(ctx, STATUS_FAILED, "%s", why) : 0;
 }
 
 /**
- * peer_resolve() - find the GID of the peer that the user named
- * @run: run whose function is not open yet; the peer's GID is filled in
+ * gid_resolve() - find the GID of the peer that the user named
+ * @ctx: context whose function is not open yet
+ * @peer: as the user named it, NULL if there is none
+ * @gid: filled in if there is one
  *
- * Return: 0, also without a peer, or a status after run_fail().
+ * Return: 0, also without a peer, or a status after fail().
  */
-int peer_resolve(struct run *run)
+int gid_resolve(struct context *ctx, const char *peer, uint64_t *gid)
 {
-	if (!run->peer_arg)
+	if (!peer)
 		return 0;
-	if (!strcmp(run->peer_arg, run->function))
-		return run_fail(run, STATUS_USAGE,
-				"%s cannot be its own peer", run->function);
-	if (strchr(run->peer_arg, ':'))
-		return resolve_function(run);
-	if (parse_gid(run->peer_arg, &run->peer))
+	if (!strcmp(peer, ctx->function))
+		return fail(ctx, STATUS_USAGE, "%s cannot be its own peer",
+			    ctx->function);
+	if (strchr(peer, ':'))
+		return ask_function(ctx, peer, gid);
+	if (parse_gid(peer, gid))
 		return 0;
-	return run_fail(run, STATUS_USAGE,
-			"'%s' is neither a GID like 0x1234 nor a function like 0011:00:00.0",
-			run->peer_arg);
+	return fail(ctx, STATUS_USAGE,
+		    "'%s' is neither a GID like 0x1234 nor a function like 0011:00:00.0",
+		    peer);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ismctl's link: two processes with a function each find each other over ISM
- * and exchange messages
+ * The transfer protocol of ismctl, and what both sides of it share: two
+ * processes with a function each find each other over ISM and exchange messages
  *
- * The wire protocol, version 1. All numbers are big endian.
+ * The protocol, version 1. All numbers are big endian.
  *
  *  1. Each side has a control DMB of one page that only the other may write.
  *     Messages have fixed places of 128 bytes in it, see enum place. Each ends
  *     with a check value: a message that is being written is not one yet.
  *  2. CALL: the sender puts a software event into the receiver's event queue,
- *     again and again until it is answered: code LINK_CALL, info = token of the
+ *     again and again until it is answered: code TRANSFER_CALL, info = token of the
  *     sender's control DMB | 28 random bits, in the bits that tokens have clear.
  *  3. WELCOME: the receiver registers a control and a data DMB for the caller's
  *     GID and stores this message into the caller's control DMB. Its session
@@ -30,14 +30,21 @@
  * which fails when the other side's DMB is gone: so the loss of an event does
  * not hide a peer's death.
  */
-#ifndef LINK_H
-#define LINK_H
+#ifndef TRANSFER_H
+#define TRANSFER_H
 
-#include "ismctl.h"
+#include <poll.h>
 
-#define LINK_CALL	0x4901u		/* 'I', version 1 */
-#define LINK_SLOTS	4u
-#define LINK_IDLE_MS	250
+#include "progress.h"
+
+#define TRANSFER_CALL	0x4901u		/* 'I', version 1 */
+#define TRANSFER_SLOTS	4u
+#define TRANSFER_IDLE_MS	250
+
+/* A call's random bits, in those that a token has clear */
+#define TRANSFER_NONCE	((1u << ISM_TOKEN_LOW_BITS) - 1)
+#define TRANSFER_TOKEN	(((1ull << ISM_TOKEN_BITS) - 1) & \
+			 ~(uint64_t)TRANSFER_NONCE)
 
 enum message_type {
 	MSG_WELCOME = 1,
@@ -49,13 +56,15 @@ enum message_type {
 	MSG_VERDICT,
 };
 
+#define MESSAGE_LEN	128
+
 /* Where in the control DMB, in units of messages */
 enum place {
 	PLACE_WELCOME	= 0,	/* also START */
 	PLACE_ACK	= 1,
 	PLACE_VERDICT	= 2,
 	PLACE_PING	= 3,
-	PLACE_SLOT	= 8,	/* and LINK_SLOTS - 1 more */
+	PLACE_SLOT	= 8,	/* and TRANSFER_SLOTS - 1 more */
 };
 
 /**
@@ -85,9 +94,14 @@ struct message {
 #define MESSAGE_UNKNOWN	UINT64_MAX
 
 /**
- * struct link - a connection, or an attempt at one
- * @run: of this run
- * @ism: this side's function
+ * struct transfer - a connection, or an attempt at one
+ * @ctx: context with an open function
+ * @progress: of the data
+ * @timeout: seconds to wait for the other side, 0 for ever
+ * @peer: GID of the other side, 0 while it is not known
+ * @on_call: receiver: what to do about a call of @gid, with @info
+ * @only: receiver: take no other than @peer
+ * @dmb_len: receiver: of the data DMB
  * @control: this side's control DMB, NULL without
  * @data: the receiver's data DMB, NULL without
  * @peer_control: token of the other side's control DMB, 0 without
@@ -102,9 +116,14 @@ struct message {
  * @gone: why the other side is taken for gone, NULL while it is not
  * @pings: number of PINGs
  */
-struct link {
-	struct run *run;
-	struct ism *ism;
+struct transfer {
+	struct context *ctx;
+	struct progress *progress;
+	uint64_t timeout;
+	uint64_t peer;
+	int (*on_call)(struct transfer *t, uint64_t gid, uint64_t info);
+	bool only;
+	uint64_t dmb_len;
 	struct ism_dmb *control;
 	struct ism_dmb *data;
 	uint64_t peer_control;
@@ -120,13 +139,23 @@ struct link {
 	uint64_t pings;
 };
 
-int link_call(struct link *link, struct run *run);
-int link_listen(struct link *link, struct run *run);
-int link_wait(struct link *link, struct pollfd *other, int timeout_ms);
-int link_put(struct link *link, unsigned int place, const struct message *msg);
-bool link_get(const struct link *link, unsigned int place, struct message *msg);
-int link_store_failed(struct link *link, int err);
-int link_lost(struct link *link);
-void link_end(struct link *link);
+/* How the two find each other */
+int transfer_call(struct transfer *t);
+int transfer_listen(struct transfer *t);
+bool transfer_too_late(const struct transfer *t, int64_t begin);
 
-#endif /* LINK_H */
+/* Messages */
+bool transfer_read(const struct transfer *t, unsigned int place,
+		   struct message *msg, uint64_t *session);
+bool transfer_get(const struct transfer *t, unsigned int place,
+		  struct message *msg);
+int transfer_put(struct transfer *t, unsigned int place,
+		 const struct message *msg);
+
+/* Waiting, and the end */
+int transfer_wait(struct transfer *t, struct pollfd *other, int timeout_ms);
+int transfer_store_failed(struct transfer *t, int err);
+int transfer_lost(struct transfer *t);
+void transfer_end(struct transfer *t);
+
+#endif /* TRANSFER_H */
