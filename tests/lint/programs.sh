@@ -16,9 +16,9 @@ setup_programs() {
 }
 
 # meson_build TREE DIR CC OPTION...: library, tools and tests, for this machine; or
-# the one file that has a bug; or $target
+# the one file that has a bug; or what is in target
 meson_build() {
-	local targets=(${target:+"$target"})
+	local targets=("${target[@]}")
 	CC=$3 meson setup "$2" "$1" -Dwerror=true -Dkselftest="$selftests" \
 		"${@:4}" || return
 	[ -z "$only" ] || mapfile -t targets < <(ninja -C "$2" -t targets all |
@@ -93,25 +93,29 @@ lint_clang_tidy() {
 		'int bad(int *p);\nint bad(int *p) { return p ? 0 : *p; }'
 }
 
-# on_host TEST CC SANITIZERS TREE: one of the tests that need no guest
+# on_host CC SANITIZERS TEST... TREE: tests of libism, which need no guest
 on_host() {
-	local out
+	local out only='' target=("${@:3:$#-3}") program
+	target=("${target[@]/#/tests/libism/}")
 	out=$(mktemp -d "$dir/tools.XXXXXX")
-	local only='' target=tests/libism/$1
-	meson_build "$4" "$out" "$2" -Dtests=true -Dismctl=disabled -Db_lundef=false \
-		-Doptimization=1 -Db_sanitize="$3" -Dc_args="-isystem $sysroot/usr/include \
+	meson_build "${*: -1}" "$out" "$1" -Dtests=true -Dismctl=disabled -Db_lundef=false \
+		-Doptimization=1 -Db_sanitize="$2" -Dc_args="-isystem $sysroot/usr/include \
 			-fno-sanitize-recover=all" >"$out.log" 2>&1 || {
 		cat "$out.log"
 		return 1
 	}
-	"$out/tests/libism/$1"
+	for program in "${target[@]}"; do
+		"$out/$program" || return
+	done
 }
 
 # The library over a transport that is none, with AddressSanitizer and UBSan
-sanitized() { on_host mock gcc address,undefined "$1"; }
+sanitized() {
+	on_host gcc address,undefined libism-{command,memory,dmb,event,handle} "$1"
+}
 
 # The library used by many threads, with ThreadSanitizer
-threaded() { TSAN_OPTIONS=halt_on_error=1 on_host threads clang-19 thread "$1"; }
+threaded() { TSAN_OPTIONS=halt_on_error=1 on_host clang-19 thread threads "$1"; }
 
 lint_threads() {
 	clean 'libism in many threads' threaded
