@@ -13,7 +13,7 @@
 
 #include "command.h"
 #include "gid.h"
-#include "output.h"
+#include "list.h"
 
 #define DEVICES		"/sys/bus/pci/devices"
 #define VENDOR_IBM	0x1014
@@ -115,7 +115,7 @@ static void look_at(struct entry *e, enum ism_iommu iommu)
 			 "%s: not bound to ism_vfio_pci", e->name);
 }
 
-static void print_json(const struct context *ctx, const struct entry *e)
+static struct json_object *to_json(const struct entry *e)
 {
 	struct json_object *o = json_object_new_object();
 
@@ -128,7 +128,7 @@ static void print_json(const struct context *ctx, const struct entry *e)
 		json_hex(o, "gid", e->gid, GID_DIGITS);
 	else
 		json_text(o, "error", e->why);
-	json_end(ctx, o);
+	return o;
 }
 
 static void print_text(const struct context *ctx, const struct entry *e)
@@ -151,29 +151,62 @@ static int only_ism(const struct dirent *d)
 	return is_ism(d->d_name);
 }
 
-static void print(const struct context *ctx, const char *name)
+static void print(const struct context *ctx, const struct entry *e)
 {
-	struct entry e = { .name = name };
-
-	look_at(&e, ctx->iommu);
 	if (ctx->json)
-		print_json(ctx, &e);
+		json_end(ctx, to_json(e));
 	else
-		print_text(ctx, &e);
+		print_text(ctx, e);
+}
+
+/* The names of the ISM functions, in their order; negative if there is no PCI */
+static int find_all(struct context *ctx, struct dirent ***names)
+{
+	int n = scandir(DEVICES, names, only_ism, alphasort);
+
+	if (n < 0)
+		fail(ctx, STATUS_FAILED, DEVICES ": %s", strerror(errno));
+	return n;
+}
+
+/**
+ * list_functions() - list the ISM functions of this system
+ * @ctx: context
+ *
+ * Return: array of what list prints as JSON, empty after fail().
+ */
+struct json_object *list_functions(struct context *ctx)
+{
+	struct json_object *all = json_object_new_array();
+	struct dirent **names = NULL;
+	int n = find_all(ctx, &names);
+
+	for (int i = 0; i < n; i++) {
+		struct entry e = { .name = names[i]->d_name };
+
+		look_at(&e, ctx->iommu);
+		json_object_array_add(all, to_json(&e));
+		free(names[i]);
+	}
+	free(names);
+	return all;
 }
 
 static int run(struct context *ctx)
 {
-	struct dirent **names;
-	int n = scandir(DEVICES, &names, only_ism, alphasort);
+	struct dirent **names = NULL;
+	int n = find_all(ctx, &names);
 
 	if (n < 0)
-		return fail(ctx, STATUS_FAILED, DEVICES ": %s", strerror(errno));
+		return (int)ctx->status;
 	if (!ctx->json)
 		fprintf(ctx->out, "%-12s  %-14s  %5s  %7s  %s\n", "FUNCTION",
 			"DRIVER", "GROUP", "MAXSTBL", "GID");
 	for (int i = 0; i < n; i++) {
-		print(ctx, names[i]->d_name);
+		struct entry e = { .name = names[i]->d_name };
+
+		look_at(&e, ctx->iommu);
+		print(ctx, &e);
 		free(names[i]);
 	}
 	free(names);

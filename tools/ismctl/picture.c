@@ -68,16 +68,34 @@ int picture_check(struct context *ctx)
 		    "--svg needs gnuplot, which does not run here: install it (Debian: gnuplot-nox), or leave --svg away");
 }
 
+/* Sizes are powers of two: 1 to 512 of a unit */
+static void write_sizes(FILE *f, const struct point *points, unsigned int n)
+{
+	static const char *const units[] = { "B", "KiB", "MiB" };
+
+	fputs("set xtics rotate by -45 (", f);
+	for (unsigned int i = 0; i < n; i++) {
+		size_t size = points[i].size;
+		unsigned int unit = 0;
+
+		for (; size >= 1024 && unit < 2; unit++)
+			size /= 1024;
+		fprintf(f, "%s\"%zu %s\" %zu", i ? ", " : "", size, units[unit],
+			points[i].size);
+	}
+	fputs(")\n", f);
+}
+
 static void write_plot(FILE *f, const char *title, const struct point *points,
 		       unsigned int n)
 {
-	fputs("set terminal svg size 640,400 dynamic background 'white'\n"
+	fputs("set terminal svg noenhanced size 640,400 dynamic background 'white'\n"
 	      "set logscale xy 2\n"
-	      "set format x '%.0b %BB'\n"
 	      "set format y '%.0b %BB/s'\n"
-	      "set xtics rotate by -45\n"
 	      "set grid\n"
+	      "set rmargin 6\n"
 	      "unset key\n", f);
+	write_sizes(f, points, n);
 	fprintf(f, "set title \"%s\"\n", title);
 	fputs("plot '-' with linespoints pointtype 7 pointsize 0.5\n", f);
 	for (unsigned int i = 0; i < n; i++)
