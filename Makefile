@@ -3,6 +3,8 @@
 # Kbuild is what a kernel tree reads; this is for everybody else. Try make help.
 
 prefix	?= /usr/local
+# make, meson and ninja are in folders of their own when they use it
+override DESTDIR := $(abspath $(DESTDIR))
 KDIR	?= /lib/modules/$(shell uname -r)/build
 FILE	?= README.rst
 SECONDS	?= 300
