@@ -5,8 +5,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <linux/iommufd.h>
 #include <linux/vfio.h>
+#if __has_include(<linux/iommufd.h>)
+#include <linux/iommufd.h>
+#endif
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,6 +18,9 @@
 #include "iommufd.h"
 #include "sysfs.h"
 #include "vfio.h"
+
+/* Not in the headers of Linux 6.5 and older */
+#if defined(IOMMU_IOAS_MAP) && defined(VFIO_DEVICE_BIND_IOMMUFD)
 
 static int iommufd_map(struct ism *ism, void *mem, size_t len, uint64_t iova)
 {
@@ -185,3 +190,34 @@ const struct ism_transport ism_iommufd = {
 	.fd = ism_vfio_fd,
 	.close = ism_vfio_close,
 };
+
+#else
+
+bool ism_iommufd_usable(const struct ism *ism)
+{
+	(void)ism;
+	return false;
+}
+
+static int iommufd_nodes(struct ism *ism, struct ism_nodes *nodes)
+{
+	(void)nodes;
+	return ism_fail(ism, ENOTSUP,
+			"this libism was built with kernel headers that lack iommufd");
+}
+
+static int iommufd_open(struct ism *ism, const struct ism_nodes *nodes)
+{
+	struct ism_nodes mine = *nodes;
+
+	ism_nodes_close(&mine);
+	return iommufd_nodes(ism, &mine);
+}
+
+const struct ism_transport ism_iommufd = {
+	.name = "iommufd",
+	.nodes = iommufd_nodes,
+	.open = iommufd_open,
+};
+
+#endif
