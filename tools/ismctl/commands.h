@@ -4,8 +4,8 @@
  *
  * To add one: write NAME.c, which defines "const struct command command_NAME"
  * (command.h; regs.c is a short example), and give it a line here. The build, the
- * help and the completion take it from here; "tests/lint man" says what the
- * manual page, ismctl.1, lacks then.
+ * help and the completion take it from here; "tests/lint/lint documents" says what
+ * the manual page, ismctl.1, lacks then.
  */
 COMMAND(list)
 COMMAND(info)
