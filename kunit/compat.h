@@ -6,23 +6,15 @@
 #ifndef ISM_VFIO_KUNIT_COMPAT_H
 #define ISM_VFIO_KUNIT_COMPAT_H
 
-#include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/version.h>
 #include <linux/vfio.h>
 
-/* The name of a namespace is a string since 6.13 */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
-#undef MODULE_IMPORT_NS
-#define MODULE_IMPORT_NS(ns) MODULE_INFO(import_ns, ns)
-#endif
-
 /*
- * Ask for region info as vfio does: since 6.19 by a callback of its own,
- * before by way of the user's memory at @user, which has room for it.
+ * Ask for region info as vfio does: by a callback of its own, or before there
+ * was one by way of the user's memory at @user, which has room for it.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#ifdef HAS_get_region_info_caps
 static inline int
 ism_kunit_compat_region_info(struct vfio_device *vdev, void __user *user,
 			     struct vfio_region_info *info,

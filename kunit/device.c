@@ -10,6 +10,8 @@
 #include <linux/string.h>
 #include <linux/vfio.h>
 
+#include <asm/pci_insn.h>
+
 #include "fake.h"
 
 /* ---- ioctls --------------------------------------------------------------- */
@@ -96,6 +98,10 @@ static const struct ism_feature_case {
 	  VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP, false },
 	{ "LOW_POWER_EXIT", VFIO_DEVICE_FEATURE_LOW_POWER_EXIT, false },
 	{ "BUS_MASTER", VFIO_DEVICE_FEATURE_BUS_MASTER, true },
+	{ "number 11", 11, true },
+	{ "number 12", 12, true },
+	{ "ZPCI_ERROR", 13, true },
+	{ "number 14", 14, true },
 	{ "one that nobody knows", 0xfff0, true },
 };
 
@@ -177,8 +183,8 @@ static void ism_device_instructions_are_real(struct kunit *test)
 	struct ism_kunit *ctx = test->priv;
 	ssize_t ret;
 
-	kunit_deactivate_static_stub(test, ism_vfio_pcilg);
-	kunit_deactivate_static_stub(test, ism_vfio_pcistb);
+	kunit_deactivate_static_stub(test, __zpci_load);
+	kunit_deactivate_static_stub(test, __zpci_store_block);
 	fake->zdev.fh = 0;
 	ret = ism_kunit_read(test, fake, 0, ctx->umem, 8);
 	KUNIT_EXPECT_TRUE(test, ret == -EIO || ret == -ENXIO);
@@ -252,14 +258,16 @@ static void ism_device_probe_refuses(struct kunit *test)
 static void ism_device_probe_without_memory(struct kunit *test)
 {
 	struct ism_fake *fake = ism_fake_add(test, &ism_fake_default);
-	struct ism_probe *create, *add;
+	struct ism_probe *create, *add, *release;
 
 	create = ism_probe_replace(test, __kmem_cache_create_args, NULL, 0);
 	add = ism_probe_replace(test, vfio_pci_core_register_device, NULL, 0);
+	release = ism_probe_watch(test, vfio_pci_core_release_dev, NULL);
 	KUNIT_EXPECT_EQ(test, -ENOMEM,
 			ism_vfio_pci_driver.probe(fake->pdev, NULL));
 	KUNIT_EXPECT_EQ(test, 1, create->calls);
 	KUNIT_EXPECT_EQ(test, 0, add->calls);
+	KUNIT_EXPECT_EQ(test, 1, release->calls);
 }
 
 /* Review: the device is put on every path of probe that fails */
@@ -303,34 +311,69 @@ static const struct ism_probe_case {
 	const char *desc;
 	u16 vendor;
 	u16 device;
-	unsigned int warnings;
+	bool other_functions;
+	int want;
 } ism_probe_cases[] = {
-	{ "ISM", PCI_VENDOR_ID_IBM, 0x04ed, 0 },
-	{ "another function of IBM's", PCI_VENDOR_ID_IBM, 0x044b, 1 },
-	{ "that device number of another's", PCI_VENDOR_ID_REDHAT, 0x04ed, 1 },
+	{ "ISM", PCI_VENDOR_ID_IBM, 0x04ed },
+	{ "another function of IBM's", PCI_VENDOR_ID_IBM, 0x044b,
+	  .want = -ENODEV },
+	{ "that device number of another's", PCI_VENDOR_ID_REDHAT, 0x04ed,
+	  .want = -ENODEV },
+	{ "another function, when it is asked for", PCI_VENDOR_ID_REDHAT, 0x10,
+	  .other_functions = true },
 };
 
 KUNIT_ARRAY_PARAM_DESC(ism_probe, ism_probe_cases, desc);
 
-/* A whole life, with a user who stays longer than the driver */
+static void ism_device_isms_only(void *other_functions)
+{
+	ism_vfio_other_functions = other_functions;
+}
+
+/* ISM functions, and others only if the module's parameter lets them in */
+static void ism_device_probe_wants_ism(struct kunit *test)
+{
+	const struct ism_probe_case *c = test->param_value;
+	void *before = (void *)(unsigned long)ism_vfio_other_functions;
+	struct ism_fake *fake = ism_fake_add(test, &ism_fake_default);
+	struct ism_probe *error, *add;
+	struct vfio_pci_core_device *core;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, ism_device_isms_only,
+						  before));
+	ism_vfio_other_functions = c->other_functions;
+	fake->pdev->vendor = c->vendor;
+	fake->pdev->device = c->device;
+	error = ism_device_hush(test, fake, (void *)_dev_err);
+	add = ism_probe_replace(test, vfio_pci_core_register_device, NULL, 0);
+
+	KUNIT_EXPECT_EQ(test, c->want,
+			ism_vfio_pci_driver.probe(fake->pdev, NULL));
+	KUNIT_EXPECT_EQ(test, c->want ? 1 : 0, error->calls);
+	KUNIT_EXPECT_EQ(test, c->want ? 0 : 1, add->calls);
+	core = dev_get_drvdata(&fake->pdev->dev);
+	if (core)
+		ism_fake_remove(container_of(core, struct ism_vfio_device, core));
+}
+
+/*
+ * A whole life. The cache goes when nobody has the device open any more, and
+ * before the device, whose last reference somebody else may put later.
+ */
 static void ism_device_probe_and_remove(struct kunit *test)
 {
-	struct ism_probe *warn, *add, *del, *destroy;
-	const struct ism_probe_case *c = test->param_value;
+	struct ism_probe *add, *del, *destroy, *release;
 	struct ism_fake_spec spec = ism_fake_default;
 	struct ism_vfio_device *ism;
 	struct ism_fake *fake;
 
 	spec.maxstbl = 128;
 	fake = ism_fake_add(test, &spec);
-	fake->pdev->vendor = c->vendor;
-	fake->pdev->device = c->device;
-	warn = ism_device_hush(test, fake, (void *)_dev_warn);
 	add = ism_probe_replace(test, vfio_pci_core_register_device, NULL, 0);
 	del = ism_probe_replace(test, vfio_pci_core_unregister_device, NULL, 0);
 
 	KUNIT_ASSERT_EQ(test, 0, ism_vfio_pci_driver.probe(fake->pdev, NULL));
-	KUNIT_EXPECT_EQ(test, c->warnings, warn->calls);
 	KUNIT_EXPECT_EQ(test, 1, add->calls);
 	KUNIT_ASSERT_NOT_NULL(test, dev_get_drvdata(&fake->pdev->dev));
 	ism = container_of(dev_get_drvdata(&fake->pdev->dev),
@@ -340,15 +383,18 @@ static void ism_device_probe_and_remove(struct kunit *test)
 	ism_device_show_maxstbl(test, fake);
 
 	destroy = ism_probe_watch(test, kmem_cache_destroy, ism->store_blocks);
-	ism_fake_attach(fake, ism);
+	release = ism_probe_watch(test, vfio_pci_core_release_dev,
+				  &ism->core.vdev);
 	get_device(&ism->core.vdev.device);
 	ism_vfio_pci_driver.remove(fake->pdev);
 	KUNIT_EXPECT_EQ(test, 1, del->calls);
-	KUNIT_EXPECT_EQ(test, 0, destroy->calls);
-	ism_expect_read(test, fake, 0, 200, 200);
-	ism_fake_close(ism);
+	KUNIT_EXPECT_EQ(test, 1, destroy->calls);
+	KUNIT_EXPECT_LT(test, del->order, destroy->order);
+	KUNIT_EXPECT_EQ(test, 0, release->calls);
+
 	vfio_put_device(&ism->core.vdev);
 	KUNIT_EXPECT_EQ(test, 1, destroy->calls);
+	KUNIT_EXPECT_EQ(test, 1, release->calls);
 }
 
 /* ---- what the driver is --------------------------------------------------- */
@@ -367,11 +413,17 @@ static void ism_device_is_a_vfio_pci_driver(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, ism_vfio_pci_driver.driver_managed_dma);
 }
 
-/* Review: without it an error of the function would not reach the user */
+/* Review: without them an error of the function would not reach the user */
 static void ism_device_has_error_handlers(struct kunit *test)
 {
-	KUNIT_EXPECT_PTR_EQ(test, &vfio_pci_core_err_handlers,
-			    ism_vfio_pci_driver.err_handler);
+	const struct pci_error_handlers *handlers =
+		ism_vfio_pci_driver.err_handler;
+
+	KUNIT_ASSERT_NOT_NULL(test, handlers);
+	KUNIT_EXPECT_NOT_NULL(test, handlers->error_detected);
+#ifdef HAS_VFIO_DEVICE_FEATURE_ZPCI_ERROR
+	KUNIT_EXPECT_PTR_EQ(test, &vfio_pci_core_err_handlers, handlers);
+#endif
 }
 
 /* Review: group and container, and iommufd */
@@ -393,6 +445,13 @@ static void ism_device_leaves_the_rest_to_core(struct kunit *test)
 {
 	KUNIT_EXPECT_TRUE(test, ism_vfio_ops.request == vfio_pci_core_request);
 	KUNIT_EXPECT_TRUE(test, ism_vfio_ops.match == vfio_pci_core_match);
+	/* vfio itself calls it: a module that is gone must not be what it calls */
+	KUNIT_EXPECT_TRUE(test,
+			  ism_vfio_ops.release == vfio_pci_core_release_dev);
+#ifdef HAS_match_token_uuid
+	KUNIT_EXPECT_TRUE(test, ism_vfio_ops.match_token_uuid ==
+				vfio_pci_core_match_token_uuid);
+#endif
 	KUNIT_EXPECT_NULL(test, ism_vfio_ops.mmap);
 }
 
@@ -405,7 +464,8 @@ static struct kunit_case ism_device_tests[] = {
 	KUNIT_CASE_PARAM(ism_device_probe_refuses, ism_refusal_gen_params),
 	KUNIT_CASE(ism_device_probe_without_memory),
 	KUNIT_CASE(ism_device_probe_undoes),
-	KUNIT_CASE_PARAM(ism_device_probe_and_remove, ism_probe_gen_params),
+	KUNIT_CASE_PARAM(ism_device_probe_wants_ism, ism_probe_gen_params),
+	KUNIT_CASE(ism_device_probe_and_remove),
 	KUNIT_CASE(ism_device_is_a_vfio_pci_driver),
 	KUNIT_CASE(ism_device_has_error_handlers),
 	KUNIT_CASE(ism_device_knows_iommufd),

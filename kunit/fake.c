@@ -22,13 +22,15 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include <asm/pci_insn.h>
 #include <asm/pci_io.h>
 
 #include "fake.h"
 
 /* As QEMU and LPARs show it: a data window of 256 TiB and a command window */
 const struct ism_fake_spec ism_fake_default = {
-	.fid = 0x111,
+	/* none that a machine has: the cache's name is made of it */
+	.fid = 0xf0000111,
 	.fh = 0x80000111,
 	.maxstbl = 4096,
 	.bar = { [0] = BIT_ULL(48), [2] = SZ_4K },
@@ -128,7 +130,7 @@ static int ism_fake_pcilg(u64 *data, u64 req, u64 offset)
 	return 0;
 }
 
-static int ism_fake_pcistb(const void *data, u64 req, u64 offset)
+static int ism_fake_pcistb(const u64 *data, u64 req, u64 offset)
 {
 	struct ism_fake *fake = ism_fake_insn(ISM_FAKE_PCISTB, req, offset,
 					      data);
@@ -167,24 +169,23 @@ static void ism_fake_put_pdev(void *pdev)
 	put_device(&((struct pci_dev *)pdev)->dev);
 }
 
-void *ism_fake_spare_block(struct ism_fake *fake)
-{
-	return (void *)atomic_long_read(&fake->ism->spare_block);
-}
-
 /* As closing it does, which it was never opened for */
 void ism_fake_close(struct ism_vfio_device *ism)
 {
-	void *block = (void *)atomic_long_xchg(&ism->spare_block, 0);
+	void *block = xchg(&ism->spare_block, NULL);
 
 	if (block)
 		kmem_cache_free(ism->store_blocks, block);
 }
 
-static void ism_fake_put_vfio(void *ism)
+/* As removing it does, which was never registered */
+void ism_fake_remove(void *data)
 {
+	struct ism_vfio_device *ism = data;
+
 	ism_fake_close(ism);
-	vfio_put_device(&((struct ism_vfio_device *)ism)->core.vdev);
+	kmem_cache_destroy(ism->store_blocks);
+	vfio_put_device(&ism->core.vdev);
 }
 
 static struct pci_dev *ism_fake_pdev(struct kunit *test, struct ism_fake *fake,
@@ -252,14 +253,17 @@ struct ism_fake *ism_fake_bind(struct kunit *test,
 			       const struct ism_fake_spec *spec)
 {
 	struct ism_fake *fake = ism_fake_add(test, spec);
+	struct vfio_pci_core_device *core;
 	struct ism_vfio_device *ism;
+	struct ism_probe *probe;
 
-	ism = vfio_alloc_device(ism_vfio_device, core.vdev, &fake->pdev->dev,
-				&ism_vfio_ops);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ism);
+	probe = ism_probe_replace(test, vfio_pci_core_register_device, NULL, 0);
+	KUNIT_ASSERT_EQ(test, 0, ism_vfio_pci_driver.probe(fake->pdev, NULL));
+	ism_probe_end(test, probe);
+	core = dev_get_drvdata(&fake->pdev->dev);
+	ism = container_of(core, struct ism_vfio_device, core);
 	KUNIT_ASSERT_EQ(test, 0,
-			kunit_add_action_or_reset(test, ism_fake_put_vfio,
-						  ism));
+			kunit_add_action_or_reset(test, ism_fake_remove, ism));
 	ism_fake_attach(fake, ism);
 
 	return fake;
@@ -290,8 +294,8 @@ int ism_kunit_init(struct kunit *test)
 	ctx->umem = (char __user *)addr + PAGE_SIZE;
 
 	test->priv = ctx;
-	kunit_activate_static_stub(test, ism_vfio_pcilg, ism_fake_pcilg);
-	kunit_activate_static_stub(test, ism_vfio_pcistb, ism_fake_pcistb);
+	kunit_activate_static_stub(test, __zpci_load, ism_fake_pcilg);
+	kunit_activate_static_stub(test, __zpci_store_block, ism_fake_pcistb);
 	return 0;
 }
 

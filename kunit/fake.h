@@ -118,7 +118,7 @@ struct ism_fake *ism_fake_bind(struct kunit *test,
 			       const struct ism_fake_spec *spec);
 void ism_fake_attach(struct ism_fake *fake, struct ism_vfio_device *ism);
 void ism_fake_close(struct ism_vfio_device *ism);
-void *ism_fake_spare_block(struct ism_fake *fake);
+void ism_fake_remove(void *ism);
 void ism_fake_memory(struct ism_fake *fake, bool on);
 void ism_fake_forget(struct ism_fake *fake);
 u8 ism_fake_byte(unsigned int bar, u64 offset);

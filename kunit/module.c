@@ -4,8 +4,7 @@
  */
 #include <linux/module.h>
 
-#include "compat.h"
-
-MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
+/* As MODULE_IMPORT_NS(), whose argument became a string in 6.13 */
+MODULE_INFO(import_ns, "EXPORTED_FOR_KUNIT_TESTING");
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("KUnit suites of the vfio-pci driver for ISM");

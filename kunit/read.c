@@ -102,46 +102,35 @@ static void ism_read_every_count_around_4096(struct kunit *test)
 					count);
 }
 
-static void ism_read_of_three_blocks(struct kunit *test)
+static void ism_read_of_three_pages(struct kunit *test)
 {
 	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
 
 	ism_expect_read(test, fake, 0x123456, 3 * SZ_4K, 3 * SZ_4K);
 }
 
-static const struct ism_block_case {
-	const char *desc;
-	u16 maxstbl;
-} ism_block_cases[] = {
-	{ "maxstbl 1", 1 },
-	{ "maxstbl 7", 7 },
-	{ "maxstbl 8", 8 },
-	{ "maxstbl 9", 9 },
-	{ "maxstbl 15", 15 },
-	{ "maxstbl 16", 16 },
-	{ "maxstbl 128", 128 },
-	{ "maxstbl 4096", 4096 },
-	{ "maxstbl 8191", 8191 },
-};
-
-KUNIT_ARRAY_PARAM_DESC(ism_block, ism_block_cases, desc);
-
 /* In how many chunks a read is gathered does not change a single load */
-static void ism_read_in_blocks(struct kunit *test)
+static void ism_read_every_count_around_chunks(struct kunit *test)
 {
-	const struct ism_block_case *c = test->param_value;
-	struct ism_fake_spec spec = ism_fake_default;
-	struct ism_fake *fake;
+	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
 	unsigned int offset, count;
 
-	spec.maxstbl = c->maxstbl;
-	fake = ism_fake_bind(test, &spec);
-	ism_expect_read(test, fake, 4099, 8200, 8200);
 	for (offset = 0; offset < 9; offset++) {
-		for (count = 1; count < 24; count++)
+		for (count = 240; count < 270; count++)
 			ism_expect_read(test, fake, 4096 + offset, count, count);
 		ism_expect_read(test, fake, 4096 + offset, 1000, 1000);
 	}
+}
+
+/* The longest store says nothing about reads */
+static void ism_read_with_maxstbl_1(struct kunit *test)
+{
+	struct ism_fake_spec spec = ism_fake_default;
+	struct ism_fake *fake;
+
+	spec.maxstbl = 1;
+	fake = ism_fake_bind(test, &spec);
+	ism_expect_read(test, fake, 4099, 8200, 8200);
 }
 
 /* ---- where it ends -------------------------------------------------------- */
@@ -229,7 +218,7 @@ static const struct ism_errno_case {
 } ism_errno_cases[] = {
 	{ "condition code 1 or 3 at once", 0, 8192, -EIO, 0 },
 	{ "condition code 1 or 3 at the second load", 0, 8192, -EIO, 1 },
-	{ "condition code 1 or 3 in the second block", 0, 8192, -EIO, 512 },
+	{ "condition code 1 or 3 in the second chunk", 0, 8192, -EIO, 32 },
 	{ "condition code 1 or 3 at the last load", 0, 8192, -EIO, 1023 },
 	{ "condition code 1 or 3 behind the doublewords", 0, 23, -EIO, 3 },
 	{ "condition code 1 or 3 at the only load", 8, 8, -EIO, 0 },
@@ -255,7 +244,7 @@ static void ism_read_fails_with_a_load(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c->good + 1, fake->nr_insns);
 }
 
-/* A block whose loads failed must not reach user space, not even in part */
+/* A chunk of which a load failed must not reach user space, not even in part */
 static void ism_read_that_fails_stores_nothing(struct kunit *test)
 {
 	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
@@ -283,9 +272,9 @@ static const struct ism_pointer_case {
 	{ "last byte", 1, 64, 8 },
 	{ "a byte in the middle", 32, 64, 8 },
 	{ "the only byte", 1, 1, 1 },
-	{ "first byte of the second block", 4096, 8192, 1024 },
-	{ "last byte of the second block", 1, 8192, 1024 },
-	{ "last byte of the first block of three", 8193, 12288, 512 },
+	{ "first byte of the second chunk", 256, 512, 64 },
+	{ "last byte of the second chunk", 1, 512, 64 },
+	{ "last byte of the first chunk of three", 513, 768, 32 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(ism_pointer, ism_pointer_cases, desc);
@@ -312,7 +301,7 @@ static void ism_read_kill(struct ism_fake *fake, unsigned int nr)
 		send_sig(SIGKILL, current, 1);
 }
 
-/* A block is finished first: it is short. Another is not begun. */
+/* A chunk of 32 loads is finished first. Another is not begun. */
 static void ism_read_ends_when_killed(struct kunit *test)
 {
 	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
@@ -323,7 +312,7 @@ static void ism_read_ends_when_killed(struct kunit *test)
 	fake->hook = ism_read_kill;
 	KUNIT_EXPECT_EQ(test, -EINTR,
 			ism_kunit_read(test, fake, 0, ctx->umem, 4 * SZ_4K));
-	KUNIT_EXPECT_EQ(test, 1024, fake->nr_insns);
+	KUNIT_EXPECT_EQ(test, 608, fake->nr_insns);
 	KUNIT_EXPECT_TRUE(test, signal_pending(current));
 	flush_signals(current);
 	disallow_signal(SIGKILL);
@@ -344,6 +333,38 @@ static void ism_read_goes_on_when_signalled(struct kunit *test)
 	disallow_signal(SIGUSR1);
 }
 
+/* ---- a read that lets others run ------------------------------------------- */
+
+#if defined(CONFIG_PREEMPT_NONE) || defined(CONFIG_PREEMPT_VOLUNTARY)
+static unsigned int ism_read_reschedules(struct kunit *test,
+					 struct ism_fake *fake, size_t count)
+{
+	struct ism_kunit *ctx = test->priv;
+	struct ism_probe *probe;
+
+	probe = ism_probe_watch(test, __cond_resched, NULL);
+	KUNIT_EXPECT_EQ(test, count,
+			ism_kunit_read(test, fake, 0, ctx->umem, count));
+	ism_probe_end(test, probe);
+	return probe->calls;
+}
+
+/* Each chunk takes the lock and touches user memory; between two is one more */
+static void ism_read_lets_others_run(struct kunit *test)
+{
+	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
+	unsigned int one = ism_read_reschedules(test, fake, 256);
+
+	KUNIT_EXPECT_EQ(test, 8 * one + 7,
+			ism_read_reschedules(test, fake, 2048));
+}
+#else
+static void ism_read_lets_others_run(struct kunit *test)
+{
+	kunit_skip(test, "this kernel preempts all by itself");
+}
+#endif
+
 /* ---- function handles ----------------------------------------------------- */
 
 static void ism_read_new_handle(struct ism_fake *fake, unsigned int nr)
@@ -352,7 +373,7 @@ static void ism_read_new_handle(struct ism_fake *fake, unsigned int nr)
 		WRITE_ONCE(fake->zdev.fh, 0x80010111);
 }
 
-/* Error recovery in the middle of a read: the next block has the new handle */
+/* Error recovery in the middle of a read: the next chunk has the new handle */
 static void ism_read_takes_a_new_handle(struct kunit *test)
 {
 	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
@@ -373,8 +394,9 @@ static struct kunit_case ism_read_tests[] = {
 	KUNIT_CASE(ism_read_keeps_the_byte_order),
 	KUNIT_CASE(ism_read_every_count_to_64),
 	KUNIT_CASE(ism_read_every_count_around_4096),
-	KUNIT_CASE(ism_read_of_three_blocks),
-	KUNIT_CASE_PARAM(ism_read_in_blocks, ism_block_gen_params),
+	KUNIT_CASE(ism_read_of_three_pages),
+	KUNIT_CASE(ism_read_every_count_around_chunks),
+	KUNIT_CASE(ism_read_with_maxstbl_1),
 	KUNIT_CASE_PARAM(ism_read_is_short_at_the_end, ism_read_end_gen_params),
 	KUNIT_CASE_PARAM(ism_read_is_refused, ism_read_refused_gen_params),
 	KUNIT_CASE(ism_read_of_more_than_4_gib),
@@ -383,6 +405,7 @@ static struct kunit_case ism_read_tests[] = {
 	KUNIT_CASE_PARAM(ism_read_to_a_bad_pointer, ism_pointer_gen_params),
 	KUNIT_CASE(ism_read_ends_when_killed),
 	KUNIT_CASE(ism_read_goes_on_when_signalled),
+	KUNIT_CASE(ism_read_lets_others_run),
 	KUNIT_CASE(ism_read_takes_a_new_handle),
 	{}
 };

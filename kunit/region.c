@@ -252,8 +252,12 @@ static const struct ism_through_case {
 	  0x90000000001, 0 },
 	{ "read of the other", ISM_KUNIT_READ, REGION(10) + 0x10, 4, 4,
 	  0xa0000000010, 4 },
+	{ "read of the last byte", ISM_KUNIT_READ, REGION(9) + 0x2fff, 1, 1,
+	  0x90000002fff, 1 },
+	{ "read behind the end", ISM_KUNIT_READ, REGION(9) + 0x3000, 1, 1, 0,
+	  -EINVAL },
 	{ "read at 2^40 - 1", ISM_KUNIT_READ, REGION(9) + 0xffffffffff, 1, 1,
-	  0x9ffffffffff, 1 },
+	  0, -EINVAL },
 	{ "read at 2^40", ISM_KUNIT_READ, REGION(9) + 0x10000000000, 1, 1, 0,
 	  -EINVAL },
 	{ "read at 2^48 - 1", ISM_KUNIT_READ, REGION(9) + 0xffffffffffff, 1, 1,
@@ -263,8 +267,10 @@ static const struct ism_through_case {
 	  0xa0000000020, 3 },
 	{ "write that fails", ISM_KUNIT_WRITE, REGION(9) + 1, 8, -EBADE,
 	  0x90000000001, -EBADE },
-	{ "write at 2^40 - 1", ISM_KUNIT_WRITE, REGION(9) + 0xffffffffff, 1, 1,
-	  0x9ffffffffff, 1 },
+	{ "write of the last byte", ISM_KUNIT_WRITE, REGION(10) + 0x4fff, 1, 1,
+	  0xa0000004fff, 1 },
+	{ "write behind the end", ISM_KUNIT_WRITE, REGION(10) + 0x5000, 1, 1,
+	  0, -EINVAL },
 	{ "write at 2^40", ISM_KUNIT_WRITE, REGION(9) + 0x10000000000, 1, 1, 0,
 	  -EINVAL },
 	{ "read behind the last region", ISM_KUNIT_READ, REGION(11), 8, 8, 0,
@@ -309,11 +315,13 @@ static void ism_region_access_goes_through(struct kunit *test)
 static const struct ism_index_case {
 	const char *desc;
 	u64 index;
+	bool there;
 } ism_index_cases[] = {
-	{ "ROM", 6 },
-	{ "config space", 7 },
-	{ "VGA", 8 },
-	{ "device-specific", 9 },
+	{ "ROM", 6, true },
+	{ "config space", 7, true },
+	{ "VGA", 8, true },
+	{ "device-specific", 9, true },
+	{ "behind the last that is there", 11 },
 	{ "the last of a positive position", 0x7fff },
 	{ "the first of a negative position", 0x8000 },
 	{ "the last", 0xffff },
@@ -329,30 +337,34 @@ static void ism_region_see_core(struct ism_probe *probe, struct pt_regs *regs)
 	ism_region_core_pos = *(loff_t *)ism_probe_arg(regs, 3);
 }
 
-/* Whatever is not a BAR, even if the function has a resource for it */
+/* All but BARs, in its own layout; and nothing of what is not there */
 static void ism_region_index_goes_to_core(struct kunit *test)
 {
 	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
 	const struct ism_index_case *c = test->param_value;
 	struct vfio_device *vdev = &fake->ism->core.vdev;
 	struct ism_kunit *ctx = test->priv;
-	u64 pos = REGION(c->index) + 0x123;
-	u64 want = c->index << 40 | 0x123;
+	u64 want = c->there ? c->index << 40 | 0x23 : 0;
+	u64 pos = REGION(c->index) + 0x23;
 	struct ism_probe *probe;
 
 	ism_region_add_rom(test, fake);
+	ism_region_add_two(test, fake);
+	fake->ism->core.has_vga = true;
+	ism_region_core_pos = 0;
 	probe = ism_probe_replace(test, vfio_pci_core_read, vdev, 3);
 	probe->see = ism_region_see_core;
-	KUNIT_EXPECT_EQ(test, 3, ism_kunit_read(test, fake, pos, ctx->umem, 8));
-	KUNIT_EXPECT_EQ(test, 1, probe->calls);
+	KUNIT_EXPECT_EQ(test, c->there ? 3 : -EINVAL,
+			ism_kunit_read(test, fake, pos, ctx->umem, 8));
+	KUNIT_EXPECT_EQ(test, c->there, probe->calls);
 	KUNIT_EXPECT_EQ(test, want, (u64)ism_region_core_pos);
 
 	ism_region_core_pos = 0;
 	probe = ism_probe_replace(test, vfio_pci_core_write, vdev, 5);
 	probe->see = ism_region_see_core;
-	KUNIT_EXPECT_EQ(test, 5,
+	KUNIT_EXPECT_EQ(test, c->there ? 5 : -EINVAL,
 			ism_kunit_write(test, fake, pos, ctx->umem, 8));
-	KUNIT_EXPECT_EQ(test, 1, probe->calls);
+	KUNIT_EXPECT_EQ(test, c->there, probe->calls);
 	KUNIT_EXPECT_EQ(test, want, (u64)ism_region_core_pos);
 	KUNIT_EXPECT_EQ(test, 0, fake->nr_insns);
 }
@@ -398,7 +410,7 @@ static void ism_region_config_space(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0xc5, line);
 
 	/* none behind its end */
-	KUNIT_EXPECT_EQ(test, -EFAULT,
+	KUNIT_EXPECT_EQ(test, -EINVAL,
 			ism_kunit_read(test, fake, REGION(7) + 0x100, ctx->umem,
 				       1));
 	KUNIT_EXPECT_EQ(test, 0, fake->nr_insns);

@@ -20,16 +20,16 @@ struct ism_trace {
 	int result;
 };
 
-static void ism_trace_event(void *data, u32 fid, unsigned int bar, u64 offset,
-			    unsigned int len, int result)
+static void ism_trace_event(void *data, const struct zpci_dev *zdev, u64 req,
+			    u64 offset, int result)
 {
 	struct ism_trace *trace = data;
 
 	trace->nr++;
-	trace->fid = fid;
-	trace->bar = bar;
+	trace->fid = zdev->fid;
+	trace->bar = req >> 16 & 0xff;
 	trace->offset = offset;
-	trace->len = len;
+	trace->len = req & 0xffff;
 	trace->result = result;
 }
 
@@ -105,7 +105,7 @@ static void ism_trace_tells_of_each(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c->stores, store->nr);
 	if (!trace->nr)
 		return;
-	KUNIT_EXPECT_EQ(test, 0x111, trace->fid);
+	KUNIT_EXPECT_EQ(test, ism_fake_default.fid, trace->fid);
 	KUNIT_EXPECT_EQ(test, c->pos >> 48, trace->bar);
 	KUNIT_EXPECT_EQ(test, fake->insns[fake->nr_insns - 1].offset,
 			trace->offset);

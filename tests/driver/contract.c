@@ -708,7 +708,25 @@ TEST_F(contract, a_token_of_nobody_is_eio)
 	EXPECT_EQ(1, trace_read(&self->trace));
 }
 
-/* Nobody looks at the instructions then: they take a shorter way */
+TEST_F(contract, a_trace_event_names_the_bar_and_what_was_done_there)
+{
+	ASSERT_EQ(24, pwrite(self->fd, self->buf, 24, self->bar2 + SCRATCH));
+	EXPECT_ONE_STORE(SCRATCH, 24);
+	EXPECT_EQ(2, self->trace.insn[0].bar);
+	trace_clear(&self->trace);
+	ASSERT_EQ(4, pread(self->fd, self->buf, 4, self->bar2 + SCRATCH + 4));
+	ASSERT_EQ(1, trace_read(&self->trace));
+	EXPECT_FALSE(self->trace.insn[0].store);
+	EXPECT_EQ(2, self->trace.insn[0].bar);
+	EXPECT_EQ(SCRATCH + 4, self->trace.insn[0].offset);
+	EXPECT_EQ(4, self->trace.insn[0].len);
+	trace_clear(&self->trace);
+	ASSERT_EQ(1, pwrite(self->fd, self->buf, 1, DMB(7)));
+	EXPECT_ONE_STORE(self->dmb->tok + 7, 1);
+	EXPECT_EQ(0, self->trace.insn[0].bar);
+}
+
+/* Nobody looks at the instructions then */
 TEST_F(contract, all_is_the_same_without_trace_events)
 {
 	uint64_t nobody = self->bar0 + (0xfffeULL << 32);
@@ -807,8 +825,6 @@ TEST_F(contract, each_function_has_its_cache_of_page_aligned_operands)
 		EXPECT_EQ(ISM_PAGE, read_number(path));
 		strcpy(strrchr(path, '/'), "/usersize");
 		EXPECT_EQ(self->maxstbl, read_number(path));
-		strcpy(strrchr(path, '/'), "/reclaim_account");
-		EXPECT_EQ(1, read_number(path));
 	}
 }
 
