@@ -12,7 +12,6 @@
 #define MSI		0x40u		/* the one capability */
 #define MSI_FLAGS	(MSI + PCI_MSI_FLAGS)
 #define MSI_END		(MSI + 14)	/* with a 64-bit address */
-#define CORE_SHIFT	40		/* of offsets in vfio-pci-core */
 
 /* What a base address register keeps of a write: the address of its size */
 static void set_bar(struct model *m, unsigned int at, uint64_t size)
@@ -92,9 +91,9 @@ long config_write(struct model *m, const struct op *op, uint64_t offset,
 	size_t done;
 	unsigned int n;
 
-	if (offset >> CORE_SHIFT)
+	if (offset >= CONFIG_LEN)
 		return -EINVAL;
-	if (offset >= CONFIG_LEN || len > CONFIG_LEN - offset)
+	if (len > CONFIG_LEN - offset)
 		return -EFAULT;
 	for (done = 0; done < len; done += n) {
 		n = chunk_at(offset + done, len - done);
@@ -118,10 +117,9 @@ long config_write(struct model *m, const struct op *op, uint64_t offset,
 long config_read(const struct model *m, uint64_t offset, const struct segment *s,
 		 struct outcome *o)
 {
-	if (offset >> CORE_SHIFT)
+	if (offset >= CONFIG_LEN)
 		return -EINVAL;
-	if (offset >= CONFIG_LEN || s->len > CONFIG_LEN - offset ||
-	    s->len > s->good)
+	if (s->len > CONFIG_LEN - offset || s->len > s->good)
 		return -EFAULT;
 	memcpy(o->data + o->len, m->config + offset, s->len);
 	return s->len;

@@ -73,17 +73,15 @@ static long load(struct model *m, unsigned int bar, uint64_t offset, size_t len)
 static long read_bar(struct model *m, unsigned int bar, uint64_t offset,
 		     const struct segment *s, struct outcome *o)
 {
-	size_t len = s->len, done, chunk, block = m->maxstbl;
+	size_t len = s->len, done, chunk;
 
 	if (offset >= region_size(bar))
 		return -EINVAL;
 	if (len > region_size(bar) - offset)
 		len = region_size(bar) - offset;
-	if (block < 8)
-		block = 8;
 
 	for (done = 0; done < len; done += chunk, offset += chunk) {
-		chunk = ((offset + block) & ~7ULL) - offset;
+		chunk = 256 - offset % 8;
 		if (chunk > len - done)
 			chunk = len - done;
 		if (!memory_is_on(m) || load(m, bar, offset, chunk))
