@@ -263,25 +263,6 @@ TEST_F(contract, a_signalling_store_interrupts_the_receiver)
 	EXPECT_TRUE(ism_signal_in(ev.mask, 5));
 }
 
-TEST_F(contract, there_is_one_msi_and_no_other_interrupt_of_the_device)
-{
-	static const unsigned int count[] = {
-		[VFIO_PCI_INTX_IRQ_INDEX] = 0,
-		[VFIO_PCI_MSI_IRQ_INDEX] = 1,
-		[VFIO_PCI_MSIX_IRQ_INDEX] = 0,
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(count); i++) {
-		struct vfio_irq_info info = {
-			.argsz = sizeof(info), .index = i,
-		};
-
-		ASSERT_EQ(0, ioctl(self->fd, VFIO_DEVICE_GET_IRQ_INFO, &info));
-		EXPECT_EQ(count[i], info.count);
-	}
-}
-
 /* ---- sysfs and the cache ------------------------------------------------- */
 
 static long of_function(const char *name, const char *file)

@@ -13,5 +13,6 @@
 /* The harness runs the tests of one source file */
 #include "contract-access.c"
 #include "contract-device.c"
+#include "contract-offers.c"
 
 TEST_HARNESS_MAIN
