@@ -13,14 +13,19 @@
  * operations, and the few that are left are printed. "-e EPISODE" is that one
  * episode again.
  */
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "fuzz.h"
 
+#define CMD_REG_SBA	0x01
+#define CMD_UNREG_SBA	0x11
+#define CMD_UNREG_IEQ	0x12
 #define FUNCTIONS	2
 #define WHY_LEN		256
 
@@ -305,12 +310,40 @@ static int usage(void)
 	return 2;
 }
 
+/*
+ * Give the receiver status bits that can be looked at here: an interrupt comes later
+ * than the store that it is for. It gets no events by its handle any more.
+ */
+static void *peer_sba(struct ism *peer)
+{
+	void *sba = mmap(NULL, ISM_PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct ism_dmb *mapped;
+	uint64_t iova;
+
+	if (sba == MAP_FAILED || ism_dmb_new(peer, sba, ISM_PAGE, &mapped))
+		goto failed;
+	iova = htobe64(mapped->iova);
+	/* the device lets go of them in this order */
+	if (ism_cmd(peer, CMD_UNREG_IEQ, NULL, 0, NULL, 0) ||
+	    ism_cmd(peer, CMD_UNREG_SBA, NULL, 0, NULL, 0) ||
+	    ism_cmd(peer, CMD_REG_SBA, &iova, sizeof(iova), NULL, 0))
+		goto failed;
+	return sba;
+
+failed:
+	fprintf(stderr, "fuzz: no status bits for the receiver: %s\n",
+		ism_strerror(peer));
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
 	static struct worker w[FUNCTIONS];
 	uint64_t operations = UINT64_MAX / 2, episode = 0;
 	struct ism *peer = ism_new();
 	unsigned int n;
+	void *sba;
 	int opt;
 
 	run.seed = time(NULL);
@@ -337,11 +370,14 @@ int main(int argc, char **argv)
 		fprintf(stderr, "fuzz: %s\n", ism_strerror(peer));
 		return 2;
 	}
+	sba = peer_sba(peer);
+	if (!sba)
+		return 2;
 	n = argc - 1;
 	for (unsigned int i = 0; i < n; i++)
 		/* the second one by the older interface */
 		if (target_open(&w[i].target, argv[2 * i],
-				i ? ISM_IOMMU_GROUP : ISM_IOMMU_AUTO, peer))
+				i ? ISM_IOMMU_GROUP : ISM_IOMMU_AUTO, peer, sba))
 			return 2;
 	opt = episode ? again(&w[0], episode) : fuzz(w, n);
 	for (unsigned int i = 0; i < n; i++)

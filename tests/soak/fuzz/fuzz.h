@@ -171,8 +171,8 @@ struct model {
  * @name: its PCI name
  * @ism: opened, with memory and bus master enabled
  * @fd: the vfio device
- * @peer: the function that owns the DMB
- * @dmb: what this function may write
+ * @dmb: of the receiver: what this function may write
+ * @sba: the receiver's status bits
  * @trace: instructions that reached the function
  * @efd: for the MSI, for errors and for the request
  * @null: a file that is no eventfd
@@ -185,8 +185,8 @@ struct target {
 	const char *name;
 	struct ism *ism;
 	int fd;
-	struct ism *peer;
 	struct ism_dmb *dmb;
+	uint8_t *sba;
 	struct trace trace;
 	int efd[EFDS];
 	int null;
@@ -207,7 +207,7 @@ void op_bytes(const struct op *op, unsigned int segment, unsigned int at,
 
 /* perform.c */
 int target_open(struct target *t, const char *name, enum ism_iommu iommu,
-		struct ism *peer);
+		struct ism *peer, uint8_t *sba);
 void target_close(struct target *t);
 int target_settle(struct target *t, bool all);
 uint16_t target_signals(const struct target *t);

@@ -15,6 +15,7 @@
 
 #include "fuzz.h"
 
+#define SBA_MASKS	256	/* where the status bits have the masks of the DMBs */
 #define CONFIG		((uint64_t)VFIO_PCI_CONFIG_REGION_INDEX << SHIFT)
 #define WINDOW		((uint64_t)VFIO_PCI_BAR2_REGION_INDEX << SHIFT)
 #define UNTOUCHED	0xee
@@ -370,14 +371,9 @@ static bool clear_window(const struct target *t)
  */
 uint16_t target_signals(const struct target *t)
 {
-	struct ism_event ev;
-	uint16_t mask = 0;
+	uint16_t *mask = (uint16_t *)(t->sba + SBA_MASKS) + t->dmb->idx;
 
-	while (ism_next_event(t->peer, &ev)) {
-		if (ev.kind == ISM_EVENT_SIGNAL && ev.dmb == t->dmb)
-			mask |= ev.mask;
-	}
-	return mask;
+	return be16toh(__atomic_exchange_n(mask, 0, __ATOMIC_SEQ_CST));
 }
 
 /**
@@ -531,14 +527,15 @@ static int failed(const char *what, struct ism *ism)
  * @name: its PCI name
  * @iommu: interface of vfio to open it by
  * @peer: an open function that the DMB will be of
+ * @sba: its status bits, of peer_sba()
  *
  * Return: 0, or -1 after a message.
  */
 int target_open(struct target *t, const char *name, enum ism_iommu iommu,
-		struct ism *peer)
+		struct ism *peer, uint8_t *sba)
 {
 	t->name = name;
-	t->peer = peer;
+	t->sba = sba;
 	t->ism = ism_new();
 	if (!t->ism)
 		return failed("out of memory", NULL);
