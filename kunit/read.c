@@ -342,6 +342,8 @@ static unsigned int ism_read_reschedules(struct kunit *test,
 	struct ism_kunit *ctx = test->priv;
 	struct ism_probe *probe;
 
+	/* a fault, which reschedules too, comes only the first time */
+	ism_kunit_read(test, fake, 0, ctx->umem, count);
 	probe = ism_probe_watch(test, __cond_resched, NULL);
 	KUNIT_EXPECT_EQ(test, count,
 			ism_kunit_read(test, fake, 0, ctx->umem, count));
@@ -349,14 +351,14 @@ static unsigned int ism_read_reschedules(struct kunit *test,
 	return probe->calls;
 }
 
-/* Each chunk takes the lock and touches user memory; between two is one more */
+/* Four chunks more: each takes the lock, which may reschedule, and then offers to */
 static void ism_read_lets_others_run(struct kunit *test)
 {
 	struct ism_fake *fake = ism_fake_bind(test, &ism_fake_default);
-	unsigned int one = ism_read_reschedules(test, fake, 256);
+	unsigned int four = ism_read_reschedules(test, fake, 1024);
 
-	KUNIT_EXPECT_EQ(test, 8 * one + 7,
-			ism_read_reschedules(test, fake, 2048));
+	KUNIT_EXPECT_GE(test, ism_read_reschedules(test, fake, 2048),
+			four + 2 * 4);
 }
 #else
 static void ism_read_lets_others_run(struct kunit *test)
