@@ -38,12 +38,15 @@ static DEFINE_SPINLOCK(ism_vfio_err_lock);
 /* Returns false if nobody listens */
 static bool ism_vfio_err_signal(struct ism_vfio_device *ism)
 {
-	guard(spinlock)(&ism_vfio_err_lock);
-	if (!ism->err_eventfd)
-		return false;
+	bool listens = false;
 
-	eventfd_signal(ism->err_eventfd);
-	return true;
+	scoped_guard(spinlock, &ism_vfio_err_lock) {
+		listens = ism->err_eventfd;
+		if (listens)
+			eventfd_signal(ism->err_eventfd);
+	}
+
+	return listens;
 }
 
 static struct ism_vfio_device *ism_vfio_err_device(struct pci_dev *pdev)
