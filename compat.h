@@ -43,6 +43,8 @@ static const bool vfio_pci_core_match_token_uuid __maybe_unused;
 #define vfio_pci_core_ioctl ism_vfio_err_ioctl
 #define vfio_pci_core_close_device ism_vfio_err_close_device
 #define vfio_pci_core_err_handlers ism_vfio_err_handlers
+#elif !defined(VFIO_DEVICE_FEATURE_ZPCI_ERROR)
+#error "Kbuild saw error events, but vfio-pci-core has none"
 #endif
 
 /*
