@@ -173,8 +173,8 @@ lint_mio() {
 mio_bugs() {
 	add zpci_load main.c \
 		'u32 ism_vfio_bad(void __iomem *p);\nu32 ism_vfio_bad(void __iomem *p) { return ioread32(p); }'
-	bug 0xb9d6 main.c \
+	bug 0xb9d6 insn.h \
 		's/return __zpci_load(.*/asm volatile(".insn rre,0xb9d60000,%r2,%r4");\n&/'
-	bug 0xeb main.c \
+	bug 0xeb insn.h \
 		's/return __zpci_load(.*/asm volatile(".insn rsy,0xeb00000000d4,%r2,%r4,0(%r6)");\n&/'
 }
