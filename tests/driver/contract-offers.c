@@ -60,19 +60,19 @@ TEST_F(contract, no_features_are_offered_but_those_that_are_known)
 /* An event takes a machine that has errors: see tests/soak/device */
 TEST_F(contract, the_interrupt_for_errors_takes_an_eventfd_and_gives_it_back)
 {
-	struct {
+	union {
 		struct vfio_irq_set set;
-		int32_t fd;
+		char bytes[sizeof(struct vfio_irq_set) + sizeof(int32_t)];
 	} irq = {
 		.set = {
-			.argsz = sizeof(irq),
+			.argsz = sizeof(irq.bytes),
 			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
 				 VFIO_IRQ_SET_ACTION_TRIGGER,
 			.index = VFIO_PCI_ERR_IRQ_INDEX,
 			.count = 1,
 		},
-		.fd = eventfd(0, EFD_NONBLOCK),
 	};
+	int32_t fd = eventfd(0, EFD_NONBLOCK);
 	struct vfio_irq_set loop = {
 		.argsz = sizeof(loop),
 		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
@@ -81,15 +81,16 @@ TEST_F(contract, the_interrupt_for_errors_takes_an_eventfd_and_gives_it_back)
 	};
 	uint64_t events = 0;
 
+	memcpy(irq.bytes + offsetof(struct vfio_irq_set, data), &fd, sizeof(fd));
 	ASSERT_EQ(0, ioctl(self->fd, VFIO_DEVICE_SET_IRQS, &irq));
 	ASSERT_EQ(0, ioctl(self->fd, VFIO_DEVICE_SET_IRQS, &loop));
-	EXPECT_EQ(8, read(irq.fd, &events, 8));
+	EXPECT_EQ(8, read(fd, &events, 8));
 	EXPECT_EQ(1, events);
 
 	loop.count = 0;
 	ASSERT_EQ(0, ioctl(self->fd, VFIO_DEVICE_SET_IRQS, &loop));
 	loop.count = 1;
 	EXPECT_REFUSED(EINVAL, ioctl(self->fd, VFIO_DEVICE_SET_IRQS, &loop));
-	EXPECT_EQ(-1, read(irq.fd, &events, 8));
-	close(irq.fd);
+	EXPECT_EQ(-1, read(fd, &events, 8));
+	close(fd);
 }
