@@ -13,6 +13,7 @@
 /* The harness runs the tests of one source file */
 #include "contract-access.c"
 #include "contract-device.c"
+#include "contract-reset.c"
 #include "contract-offers.c"
 
 TEST_HARNESS_MAIN

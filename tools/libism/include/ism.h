@@ -10,7 +10,8 @@
  *
  * Conventions:
  *  - Functions return 0 (or a count where it says so) or a negative errno;
- *    ism_strerror() then has a sentence about it.
+ *    ism_strerror() then has a sentence about it. Which errors a function has
+ *    is in the comment where it is defined, in the source's tools/libism.
  *  - Numbers are in host byte order; lengths and offsets are bytes.
  *  - Every function may be called from any thread at any time, except that
  *    a handle is opened, reset, closed and freed by one thread while no other
