@@ -26,6 +26,7 @@
 #define CMD_REG_SBA	0x01
 #define CMD_UNREG_SBA	0x11
 #define CMD_UNREG_IEQ	0x12
+#define EPISODES_AT_LEAST 64	/* whatever the time */
 #define FUNCTIONS	2
 #define WHY_LEN		256
 
@@ -194,7 +195,9 @@ static void *work(void *arg)
 		uint64_t nr = __atomic_fetch_add(&run.next, 1, __ATOMIC_RELAXED);
 		uint64_t state = run.seed + nr;
 
-		if (nr >= run.episodes || (run.until && time(NULL) >= run.until))
+		if (nr >= run.episodes)
+			break;
+		if (nr >= EPISODES_AT_LEAST && run.until && time(NULL) >= run.until)
 			break;
 		if (!run_episode(w, next_random(&state)))
 			__atomic_store_n(&run.stop, true, __ATOMIC_RELAXED);
